@@ -1,0 +1,76 @@
+"""
+What a user writes on a command line, read: seconds, probabilities, counts, addresses.
+
+Each function raises `ValueError`, and nothing else, with a line that says what was expected.
+"""
+
+import ipaddress
+import math
+import re
+
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
+
+Address = tuple[str, int]  # the text of an IP address, and a port
+
+
+def seconds(text: str) -> float:
+    """Read a duration: more than nothing, at most a year."""
+    value = _number(text)
+    if value is None or not 0 < value <= 366 * 86400:
+        raise ValueError(f"{text!r} is not a number of seconds above 0, such as 5 or 0.2")
+    return value
+
+
+def probability(text: str) -> float:
+    """Read a probability between 0 and 1."""
+    value = _number(text)
+    if value is None or not 0 <= value <= 1:
+        raise ValueError(f"{text!r} is not a probability between 0 and 1, such as 0.3")
+    return value
+
+
+def whole(text: str, low: int = 0, high: int = 2**63 - 1) -> int:
+    """Read a whole number of *low* to *high*."""
+    value = int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else None
+    if value is None or not low <= value <= high:
+        raise ValueError(f"{text!r} is not a whole number from {low} to {high}")
+    return value
+
+
+def port(text: str) -> int:
+    """Read the number of a port that one can send to."""
+    return whole(text, 1, 65535)
+
+
+def udp_address(text: str) -> Address:
+    """
+    Read ``HOST:PORT`` or ``[V6]:PORT``, where HOST is an IP address; port 0 lets the system choose.
+
+    ``localhost`` stands for 127.0.0.1, an empty host for every IPv4 address of the machine.
+    """
+    match = _HOST_PORT.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT or [V6]:PORT, such as 127.0.0.1:12000")
+    host = match["v6"] if match["v6"] is not None else match["host"]
+    host = {"localhost": "127.0.0.1", "": "0.0.0.0"}.get(host, host)
+    version = 6 if match["v6"] is not None else 4
+    try:
+        if ipaddress.ip_address(host).version != version:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{host!r} in {text!r} is not an IPv{version} address") from None
+    return host, int(match["port"])
+
+
+def address_text(address: Address) -> str:
+    """Write an address as `udp_address` reads it."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""The clients' command line: ``python -m netlab.clients``, or ``netlab`` once installed."""

@@ -1,0 +1,49 @@
+"""
+Readings of the two clocks: monotonic time judges, wall time stamps.
+
+A deadline or a duration comes from the monotonic clock only, since the wall clock may be stepped at
+any moment; a timestamp that another machine is to read comes from the wall clock only.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Instant(NamedTuple):
+    """One moment, read on both clocks."""
+
+    monotonic: float  # seconds since some fixed point; only differences mean anything
+    wall_ns: int  # nanoseconds since 1970-01-01 UTC
+
+
+Clocks = Callable[[], Instant]
+
+
+def read_clocks() -> Instant:
+    """Read both clocks now."""
+    return Instant(time.monotonic(), time.time_ns())
+
+
+def seconds_text(ns: int) -> str:
+    """Write *ns* nanoseconds as seconds with six decimals, rounding down: ``1795358159.498196``."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{seconds}.{rest // 1000:06d}"
+
+
+def run_monotonic(reactor: Any) -> None:
+    """
+    Let *reactor* schedule by the monotonic clock.
+
+    Twisted's reactors count in wall time: a clock set back by one hour holds every timer, a
+    `LoopingCall` among them, for that hour. Call this before anything is scheduled; a second call
+    changes nothing.
+
+    Raises:
+        ValueError: something is scheduled already, in wall time, and would be lost.
+    """
+    if reactor.seconds is time.monotonic:
+        return
+    if reactor.getDelayedCalls():
+        raise ValueError("calls are scheduled in wall time already; change the clock before them")
+    reactor.seconds = time.monotonic

@@ -1,0 +1,109 @@
+"""
+A daemon: services that start together, refuse to start in one line, and stop cleanly on a signal.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.application.strports import service as strports_service
+from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+
+from netlab.clocks import run_monotonic
+
+
+class StartRefused(SystemExit, Exception):
+    """
+    The daemon cannot start; its text is the one line that the user sees, its exit status 1.
+
+    As a `SystemExit` it ends the process without a traceback; as an `Exception` it lets twistd
+    remove its pid file and tell a waiting parent first.
+    """
+
+
+class Daemon(MultiService):
+    """The services of one daemon; *reactor* None means the process is this daemon's own."""
+
+    log = Logger()
+
+    def __init__(self, name: str, reactor: Any = None) -> None:
+        super().__init__()
+        self.setName(name)
+        self._owns_process = reactor is None
+        if reactor is None:
+            from twisted.internet import reactor
+
+            run_monotonic(reactor)
+        self.reactor: Any = reactor
+
+    def listen_tcp(self, endpoint: str, factory: Factory) -> None:
+        """
+        Serve *factory* on a Twisted server endpoint string.
+
+        Raises:
+            StartRefused: there is no such endpoint, or its files cannot be read.
+        """
+        try:
+            strports_service(endpoint, factory, self.reactor).setServiceParent(self)
+        except Exception as error:  # each endpoint type fails in its own way: KeyError, OSError, SSL.Error
+            raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
+
+    def announce(self, promise: str, last_words: Callable[[], str] | None = None) -> None:
+        """Log what the daemon does once it has started, and its *last_words* when it stops."""
+        _Announcement(f"{self.name} {promise}", last_words).setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        with self._refusing():
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        with self._refusing():
+            super().startService()
+        if self._owns_process:
+            self.reactor.callWhenRunning(self._answer_signals)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            where = error.interface or "any address"
+            raise StartRefused(
+                f"{self.name}: cannot listen on {where} port {error.port} ({reason});"
+                " stop what uses it, or give --listen another address"
+            ) from error
+
+    def _answer_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT with status 0; Twisted's own handlers end by the signal instead."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self.reactor.callFromThread(self.stop, signal.Signals(number).name)
+
+    def stop(self, why: str) -> None:
+        """Stop the reactor, and with it this daemon; a second call changes nothing."""
+        self.log.info("{name} stops: {why}", name=self.name, why=why)
+        with suppress(ReactorNotRunning):
+            self.reactor.stop()
+
+
+class _Announcement(Service):
+    def __init__(self, promise: str, last_words: Callable[[], str] | None) -> None:
+        self._promise = promise
+        self._last_words = last_words
+
+    def startService(self) -> None:
+        super().startService()
+        Daemon.log.info("{promise}", promise=self._promise)
+
+    def stopService(self) -> None:
+        super().stopService()
+        if self._last_words is not None:
+            Daemon.log.info("{words}", words=self._last_words())

@@ -1,0 +1,21 @@
+"""HTTP/1.1: a server of files and of an embedder's answers, and a client."""
+
+from netlab.http.client import HTTPClient, Location, location_of_file, location_of_url
+from netlab.http.files import StaticFiles
+from netlab.http.message import Answer, Fields, Request, Response, ResponseHead
+from netlab.http.server import Deadlines, HTTPFactory
+
+__all__ = [
+    "Answer",
+    "Deadlines",
+    "Fields",
+    "HTTPClient",
+    "HTTPFactory",
+    "Location",
+    "Request",
+    "Response",
+    "ResponseHead",
+    "StaticFiles",
+    "location_of_file",
+    "location_of_url",
+]

@@ -1,0 +1,35 @@
+"""One exchange as one line of an access log."""
+
+import re
+from dataclasses import dataclass
+
+from netlab.http.dates import log_date
+
+_UNSAFE = re.compile(r"[^ !#-\[\]-~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what was answered."""
+
+    peer: str  # address, or "-" where the endpoint has none
+    begun_ns: int  # wall clock, nanoseconds since 1970
+    start_line: bytes  # as received, perhaps cut
+    status: int
+    octets: int  # of the body, as far as they were sent
+    referer: str | None
+    agent: str | None
+
+
+def combined_line(exchange: Exchange) -> str:
+    """Write the exchange in the Combined Log Format; what is not plain ASCII is escaped."""
+    return (
+        f"{exchange.peer} - - [{log_date(exchange.begun_ns // 1_000_000_000)}]"
+        f' "{_quoted(exchange.start_line.decode("latin-1"))}" {exchange.status} {exchange.octets}'
+        f' "{_quoted(exchange.referer)}" "{_quoted(exchange.agent)}"'
+    )
+
+
+def _quoted(text: str | None) -> str:
+    """Escape what could end the quotes, the line, or the reader's terminal's patience."""
+    return "-" if not text else _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -1,0 +1,126 @@
+"""
+HTTP messages as values: fields, request, response, and what an `Answer` is.
+
+Field names and values are text in ISO 8859-1, so that every octet of a peer survives unchanged.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+REASONS = {
+    100: "Continue",
+    200: "OK",
+    204: "No Content",
+    206: "Partial Content",
+    301: "Moved Permanently",
+    304: "Not Modified",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
+
+# RFC 9110 §9 and RFC 5789: methods that a file server knows, whether it allows them or not.
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+
+
+class Fields:
+    """An immutable list of field lines, in order; names compare without case (RFC 9110 §5.1)."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: "tuple[tuple[str, str], ...]" = ()) -> None:
+        self._lines = lines
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fields) and self._lines == other._lines
+
+    def __hash__(self) -> int:
+        return hash(self._lines)
+
+    def __repr__(self) -> str:
+        return f"Fields({self._lines!r})"
+
+    def all(self, name: str) -> list[str]:
+        """Every value of the field *name*, in order."""
+        lower = name.lower()
+        return [value for line, value in self._lines if line.lower() == lower]
+
+    def get(self, name: str) -> str | None:
+        """The field's values joined as one list (RFC 9110 §5.2), or None where it is absent."""
+        values = self.all(name)
+        return ", ".join(values) if values else None
+
+    def tokens(self, name: str) -> set[str]:
+        """The members of a list of tokens, in lower case: those of ``Connection``, say."""
+        return {token.strip(" \t").lower() for value in self.all(name) for token in value.split(",")} - {""}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The head of a request, as valid as RFC 9112 asks."""
+
+    method: str
+    target: str  # as on the wire: origin, absolute, authority or asterisk form (RFC 9112 §3.2)
+    version: tuple[int, int]  # (1, 0) or (1, 1)
+    fields: Fields = field(default_factory=Fields)
+
+    @property
+    def persistent(self) -> bool:
+        """The client lets the connection go on after the response (RFC 9112 §9.3)."""
+        options = self.fields.tokens("connection")
+        return "close" not in options and (self.version >= (1, 1) or "keep-alive" in options)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlice:
+    """Octets of an open file, from *start* on; whoever takes the slice closes the file."""
+
+    file: BinaryIO
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    What an `Answer` gives. The server adds ``Date``, ``Server``, ``Content-Length`` and ``Connection``.
+
+    To HEAD the body is described and not sent, so an answer need not ask for the method.
+    """
+
+    status: int
+    fields: Fields = field(default_factory=Fields)
+    body: bytes | FileSlice = b""
+
+    @property
+    def length(self) -> int:
+        """Octets of the body."""
+        return self.body.length if isinstance(self.body, FileSlice) else len(self.body)
+
+
+Answer = Callable[[Request], Response | None]
+"""What answers a request, or says None: not mine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """The head of a response as a client reads it."""
+
+    version: tuple[int, int]
+    status: int
+    reason: str
+    fields: Fields

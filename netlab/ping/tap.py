@@ -1,0 +1,56 @@
+"""`twistd netlab-ping`: options and wiring of the reflector."""
+
+import itertools
+import random
+from typing import Any
+
+from twisted.python import usage
+
+from netlab import options as coerce
+from netlab.arguments import address_text
+from netlab.daemon import Daemon
+from netlab.ping.impair import Impairment
+from netlab.ping.reflector import REPLIES
+from netlab.ping.server import ReflectorProtocol
+from netlab.udp import UDPService
+
+
+class Options(coerce.UDPOptions):
+    default_port = 12000
+    synopsis = "[options]"
+    longdesc = (
+        "Answer UDP pings, and lose some on purpose, as the course's server does. Listens on 127.0.0.1:12000."
+    )
+
+    optParameters = [
+        ["loss", None, 0.3, "Share of pings to lose on purpose, 0 to 1; 0 loses none.", coerce.probability],
+        ["seed", None, None, "Lose the same pings in every run: a whole number.", coerce.seed],
+        ["reply", None, "pong", "Answer with pong (Pong 3 T), upper (capitals) or echo (the same octets)."],
+    ]
+
+    def postOptions(self) -> None:
+        super().postOptions()
+        if self["reply"] not in REPLIES:
+            raise usage.UsageError(f"--reply is one of {', '.join(REPLIES)}, not {self['reply']!r}")
+
+
+def makeService(options: Options, reactor: Any = None) -> Daemon:
+    """Make the reflector's service; *reactor* None takes the process for its own."""
+    daemon = Daemon("netlab-ping", reactor)
+    seed = options["seed"]
+    drawn = random.SystemRandom().randrange(2**32) if seed is None else seed
+    for address in options["listen"]:
+        # With --seed every client meets the same losses; without, each meets others.
+        seeds = itertools.count(drawn) if seed is None else itertools.repeat(drawn)
+        protocol = ReflectorProtocol(options["reply"], Impairment(options["loss"], seeds), daemon.reactor)
+        UDPService(address, protocol, daemon.reactor).setServiceParent(daemon)
+        where = address_text(address)
+        daemon.announce(f"on {where} {_promise(options['loss'], drawn)}", protocol.counts_line)
+    return daemon
+
+
+def _promise(loss: float, seed: int) -> str:
+    if loss == 0:
+        return "answers every ping"
+    repeat = f"seed {seed}; --seed {seed} repeats it, --loss 0 drops none"
+    return f"drops {loss:.1%} of all pings on purpose, at random ({repeat})"
