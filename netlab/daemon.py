@@ -55,7 +55,7 @@ class Daemon(MultiService):
 
     def announce(self, promise: str, last_words: Callable[[], str] | None = None) -> None:
         """Log what the daemon does once it has started, and its *last_words* when it stops."""
-        _Announcement(f"{self.name} {promise}", last_words).setServiceParent(self)
+        _Announcement(self.name, promise, last_words).setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         with self._refusing():
@@ -95,15 +95,16 @@ class Daemon(MultiService):
 
 
 class _Announcement(Service):
-    def __init__(self, promise: str, last_words: Callable[[], str] | None) -> None:
+    def __init__(self, daemon: str, promise: str, last_words: Callable[[], str] | None) -> None:
+        self._daemon = daemon
         self._promise = promise
         self._last_words = last_words
 
     def startService(self) -> None:
         super().startService()
-        Daemon.log.info("{promise}", promise=self._promise)
+        Daemon.log.info("{daemon} {promise}", daemon=self._daemon, promise=self._promise)
 
     def stopService(self) -> None:
         super().stopService()
         if self._last_words is not None:
-            Daemon.log.info("{words}", words=self._last_words())
+            Daemon.log.info("{daemon}: {words}", daemon=self._daemon, words=self._last_words())
