@@ -55,7 +55,7 @@ class Daemon(MultiService):
 
     def announce(self, promise: str, last_words: Callable[[], str] | None = None) -> None:
         """Log what the daemon does once it has started, and its *last_words* when it stops."""
-        _Announcement(self.name, promise, last_words).setServiceParent(self)
+        _Announcement(str(self.name), promise, last_words).setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         with self._refusing():

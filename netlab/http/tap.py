@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from twisted.application.service import Service
@@ -101,7 +101,8 @@ class AccessLog(Service):
     def stopService(self) -> None:
         super().stopService()
         self._write = _log_line
-        self._open_file.close()
+        with suppress(OSError):  # the last line could not be written, which is logged already
+            self._open_file.close()
 
     def record(self, exchange: Exchange) -> None:
         """Write the line of one exchange; where it cannot be written, the exchange goes on."""

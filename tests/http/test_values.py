@@ -1,0 +1,161 @@
+"""Small pure parts of HTTP: fields, dates, media types, heads, log lines, pieces of files."""
+
+import os
+import tempfile
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from netlab.http.access import Exchange, combined_line
+from netlab.http.body import PIECE, FileChanged, FileReader
+from netlab.http.dates import imf_fixdate, log_date
+from netlab.http.media import MEDIA_TYPES, is_text, media_type
+from netlab.http.message import Fields, FileSlice, Request
+from netlab.http.serialize import request_head, require_sendable, response_head
+
+
+class FieldsTests(SynchronousTestCase):
+    """`Fields` and what is read from them."""
+
+    FIELDS = Fields((("Host", "a"), ("Accept", "x"), ("ACCEPT", "y, z"), ("Connection", "Foo , close,,")))
+
+    def test_lookup(self) -> None:
+        """Names compare without case; the lines of one name are one list."""
+        self.assertEqual(self.FIELDS.all("accept"), ["x", "y, z"])
+        self.assertEqual(self.FIELDS.get("Accept"), "x, y, z")
+        self.assertIsNone(self.FIELDS.get("absent"))
+        self.assertEqual(self.FIELDS.tokens("connection"), {"foo", "close"})
+        self.assertEqual(self.FIELDS.tokens("absent"), set())
+
+    def test_value(self) -> None:
+        """Fields are a value: equal, hashable, and readable in a failing test."""
+        self.assertEqual(Fields((("a", "b"),)), Fields((("a", "b"),)))
+        self.assertEqual(len({Fields(), Fields(), self.FIELDS}), 2)
+        self.assertNotEqual(Fields(), ())
+        self.assertEqual(repr(Fields((("a", "b"),))), "Fields((('a', 'b'),))")
+
+    def test_persistent(self) -> None:
+        """Old clients ask to go on, new ones to close."""
+        self.assertTrue(Request("GET", "/", (1, 1)).persistent)
+        self.assertFalse(Request("GET", "/", (1, 0)).persistent)
+
+
+class DateTests(SynchronousTestCase):
+    """Dates in their two forms."""
+
+    def test_imf_fixdate(self) -> None:
+        """The example of RFC 9110 §5.6.7, and years that have no four digits."""
+        self.assertEqual(imf_fixdate(784_111_777.9), "Sun, 06 Nov 1994 08:49:37 GMT")
+        self.assertEqual(imf_fixdate(-1e12), "Thu, 01 Jan 1970 00:00:00 GMT")
+        self.assertEqual(imf_fixdate(1e15), "Fri, 31 Dec 9999 23:59:59 GMT")
+
+    def test_log_date(self) -> None:
+        """As access logs have it."""
+        self.assertEqual(log_date(784_111_777), "06/Nov/1994:08:49:37 +0000")
+
+
+class MediaTests(SynchronousTestCase):
+    """Types by name."""
+
+    def test_types(self) -> None:
+        """The last extension counts, without case; what is unknown is octets and never HTML."""
+        for name, expected in (
+            ("index.html", "text/html; charset=utf-8"),
+            ("STYLE.CSS", "text/css; charset=utf-8"),
+            ("a.b.png", "image/png"),
+            ("p.tar.gz", "application/gzip"),
+            ("README", "application/octet-stream"),
+            ("a.unknown", "application/octet-stream"),
+            (".html", "application/octet-stream"),
+            ("html", "application/octet-stream"),
+            ("a.", "application/octet-stream"),
+        ):
+            with self.subTest(name=name):
+                self.assertEqual(media_type(name), expected)
+
+    def test_table(self) -> None:
+        """Every entry is a type in lower case, and text always says its charset."""
+        for extension, value in MEDIA_TYPES.items():
+            with self.subTest(extension=extension):
+                self.assertEqual(extension, extension.lower())
+                self.assertRegex(value, r"\A[a-z]+/[a-z0-9.+-]+(; charset=utf-8)?\Z")
+                self.assertEqual(value.startswith("text/"), value.startswith("text/") and "charset" in value)
+
+    def test_is_text(self) -> None:
+        """What a terminal can show."""
+        for value, expected in (
+            ("text/html; charset=x", True),
+            ("Application/JSON", True),
+            ("image/svg+xml", True),
+            ("image/png", False),
+            ("application/octet-stream", False),
+        ):
+            self.assertEqual(is_text(value), expected)
+
+
+class SerializeTests(SynchronousTestCase):
+    """Heads in octets."""
+
+    def test_heads(self) -> None:
+        """To the octet; an unknown status has no reason."""
+        fields = (("A", "b"), ("C", "d\xe9"))
+        self.assertEqual(request_head("GET", "/", fields), b"GET / HTTP/1.1\r\nA: b\r\nC: d\xe9\r\n\r\n")
+        self.assertEqual(response_head(404, ()), b"HTTP/1.1 404 Not Found\r\n\r\n")
+        self.assertEqual(response_head(299, ()), b"HTTP/1.1 299 \r\n\r\n")
+
+    def test_not_sendable(self) -> None:
+        """No field can end its line, or the header section."""
+        require_sendable((("A-b", "c\td"),))
+        for field in (
+            ("A", "b\r\nC: d"),
+            ("A", "b\n"),
+            ("A", "\0"),
+            ("A", "€"),
+            ("A b", "c"),
+            ("", "c"),
+            ("A\n", "c"),
+        ):
+            with self.subTest(field=field):
+                self.assertRaises(ValueError, require_sendable, (field,))
+
+
+class AccessTests(SynchronousTestCase):
+    """Lines of an access log."""
+
+    def test_combined(self) -> None:
+        """The Combined Log Format."""
+        exchange = Exchange("::1", 784_111_777 * 10**9, b"GET / HTTP/1.1", 200, 13, None, "curl/8")
+        self.assertEqual(
+            combined_line(exchange),
+            '::1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 13 "-" "curl/8"',
+        )
+
+    def test_escaped(self) -> None:
+        """Nothing that a stranger sends ends the quotes, the line, or drives a terminal."""
+        exchange = Exchange("-", 0, b'GET /"\n\x1b[2J\x80', 400, 0, 'a"b\\', "\u00e9")
+        line = combined_line(exchange)
+        self.assertIn(r'"GET /\x22\x0a\x1b[2J\x80" 400 0 "a\x22b\x5c" "\xe9"', line)
+        self.assertTrue(line.isascii() and line.isprintable())
+
+
+class FileReaderTests(SynchronousTestCase):
+    """A slice of a file in pieces."""
+
+    def test_pieces(self) -> None:
+        """Its octets, in pieces of bounded size, and then nothing."""
+        with tempfile.TemporaryFile() as file:
+            file.write(b"ab" + bytes(PIECE + 5) + b"z")
+            file.flush()
+            reader = FileReader(FileSlice(file, 1, PIECE + 6))
+            pieces = [reader.read(), reader.read(), reader.read()]
+            self.assertEqual([len(piece) for piece in pieces], [PIECE, 6, 0])
+            self.assertEqual(b"".join(pieces), b"b" + bytes(PIECE + 5))
+
+    def test_changed(self) -> None:
+        """A file that is too short, or cannot be read, is told."""
+        with tempfile.TemporaryFile() as file:
+            reader = FileReader(FileSlice(file, 0, 1))
+            self.assertRaises(FileChanged, reader.read)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, writer)
+        with os.fdopen(reader, "rb") as pipe:
+            self.assertRaises(FileChanged, FileReader(FileSlice(pipe, 0, 1)).read)
