@@ -4,9 +4,9 @@ HTTP messages as values: fields, request, response, and what an `Answer` is.
 Field names and values are text in ISO 8859-1, so that every octet of a peer survives unchanged.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 REASONS = {
     100: "Continue",
@@ -14,14 +14,20 @@ REASONS = {
     204: "No Content",
     206: "Partial Content",
     301: "Moved Permanently",
+    302: "Found",
     304: "Not Modified",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
+    412: "Precondition Failed",
     413: "Content Too Large",
     414: "URI Too Long",
+    416: "Range Not Satisfiable",
     417: "Expectation Failed",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
@@ -39,7 +45,7 @@ class Fields:
 
     __slots__ = ("_lines",)
 
-    def __init__(self, lines: "tuple[tuple[str, str], ...]" = ()) -> None:
+    def __init__(self, lines: tuple[tuple[str, str], ...] = ()) -> None:
         self._lines = lines
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -69,14 +75,41 @@ class Fields:
         return {token.strip(" \t").lower() for value in self.all(name) for token in value.split(",")} - {""}
 
 
+MAX_BODY = 1_048_576  # octets of a request's body, unless its answer asks for more
+
+
+class Body(Protocol):
+    """The body of a request, which arrives only when it is asked for."""
+
+    def read(self, limit: int = MAX_BODY) -> Awaitable[bytes]:
+        """
+        Read it whole; a client that waits for ``100 Continue`` is told to go on.
+
+        Raises:
+            Malformed: 413, it is longer than *limit* octets; 400, it is broken; 408, it is too slow.
+        """
+        ...
+
+
+class EmptyBody:
+    """The body of a request that has none."""
+
+    async def read(self, limit: int = MAX_BODY) -> bytes:
+        return b""
+
+
+EMPTY_BODY = EmptyBody()
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The head of a request, as valid as RFC 9112 asks."""
+    """A request, its head as valid as RFC 9112 asks."""
 
     method: str
     target: str  # as on the wire: origin, absolute, authority or asterisk form (RFC 9112 §3.2)
     version: tuple[int, int]  # (1, 0) or (1, 1)
     fields: Fields = field(default_factory=Fields)
+    body: Body = EMPTY_BODY
 
     @property
     def persistent(self) -> bool:
@@ -104,16 +137,27 @@ class Response:
 
     status: int
     fields: Fields = field(default_factory=Fields)
-    body: bytes | FileSlice = b""
+    body: bytes | FileSlice | tuple[bytes | FileSlice, ...] = b""
+
+    @property
+    def parts(self) -> tuple[bytes | FileSlice, ...]:
+        """The body's parts, in order."""
+        return self.body if isinstance(self.body, tuple) else (self.body,)
 
     @property
     def length(self) -> int:
         """Octets of the body."""
-        return self.body.length if isinstance(self.body, FileSlice) else len(self.body)
+        return sum(part.length if isinstance(part, FileSlice) else len(part) for part in self.parts)
+
+    def close(self) -> None:
+        """Close the files of a body that is not going to be sent."""
+        for part in self.parts:
+            if isinstance(part, FileSlice):
+                part.file.close()
 
 
-Answer = Callable[[Request], Response | None]
-"""What answers a request, or says None: not mine."""
+Answer = Callable[[Request], "Response | Awaitable[Response | None] | None"]
+"""What answers a request, at once or later, or says None: not mine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,40 @@
 """
-`HTTPProtocol` and `HTTPFactory`: HTTP/1.1 over any stream transport.
+`HTTPProtocol`: one connection of HTTP/1.1, over any stream transport.
 
 The way of a request: dataReceived -> parser -> Request -> answers -> Response -> head and body to the
 transport -> access record. One request is answered at a time; those behind it wait in the parser,
 and when much waits there, or the client does not read, reading stops.
 """
 
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IAddress,
-    IHalfCloseableProtocol,
-    IPushProducer,
-    ISSLTransport,
-    ITCPTransport,
-)
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, ISSLTransport, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from netlab.clocks import Clocks, Instant, read_clocks
+from netlab.clocks import Instant
 from netlab.http import respond
 from netlab.http.access import Exchange
-from netlab.http.body import FileChanged, FileReader
+from netlab.http.body import BodyReader, FileChanged
 from netlab.http.dates import imf_fixdate
-from netlab.http.framing import Limits, Malformed
-from netlab.http.message import Answer, Fields, FileSlice, Request, Response
+from netlab.http.framing import Malformed
+from netlab.http.message import MAX_BODY, Fields, Request, Response
 from netlab.http.parse import END, RequestParser
-from netlab.http.serialize import require_sendable, response_head
+from netlab.http.serialize import response_head
+
+if TYPE_CHECKING:
+    from netlab.http.factory import HTTPFactory
 
 READ_AHEAD = 65_536  # octets of later requests kept while one is answered
 MAX_DISCARDED = 65_536  # octets of an unwanted body worth reading to keep a connection
+BODY_RATE = 1_024  # octets a second that a body has to come at, once its start is over
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +43,48 @@ class Deadlines:
 
     idle: float = 60.0  # between two requests
     head: float = 15.0  # from a request's first octet to the end of its head
-    body: float = 15.0  # for the rest of a body that nobody wants
+    body: float = 15.0  # for a body's start; after it, `BODY_RATE` counts
     stall: float = 60.0  # for the client to take what was written
     linger: float = 2.0  # for the client to see the last response and close
 
 
-class Phase(Enum):
-    """What the connection waits for; each has a deadline of the same name."""
+class Phase(StrEnum):
+    """What the connection waits for; each but the answer has a deadline of the same name."""
 
-    IDLE = auto()
-    HEAD = auto()
-    BODY = auto()
-    STALL = auto()
-    LINGER = auto()
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ANSWER = "answer"
+    STALL = "stall"
+    LINGER = "linger"
+
+
+class _WantedBody:
+    """A request's body on its way to the answer that asked for it."""
+
+    def __init__(self, limit: int) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self._octets = bytearray()
+        self._limit = limit
+
+    def take(self, octets: bytes) -> None:
+        """Raises: Malformed: that is too much."""
+        self._octets += octets
+        if len(self._octets) > self._limit:
+            raise Malformed(413, f"the body is longer than {self._limit} octets")
+
+    def end(self) -> None:
+        self.done.callback(bytes(self._octets))
+
+
+class ConnectionBody:
+    """The `Body` of the request that a connection is answering."""
+
+    def __init__(self, connection: "HTTPProtocol") -> None:
+        self._connection = connection
+
+    def read(self, limit: int = MAX_BODY) -> Deferred[bytes]:
+        return self._connection.read_body(self, limit)
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -67,9 +94,10 @@ class HTTPProtocol(Protocol):
     log = Logger()
     transport: Any
 
-    def __init__(self, factory: "HTTPFactory") -> None:
+    def __init__(self, factory: "HTTPFactory", number: int) -> None:
         self.factory: HTTPFactory = factory
         self.answered = False  # at least one request was
+        self._number = number
         self._peer = "-"
         self._parser = RequestParser(factory.limits)
         self._phase = Phase.IDLE
@@ -78,13 +106,18 @@ class HTTPProtocol(Protocol):
         self._choked = False  # the transport's buffer is full
         self._paused = False  # reading is
         self._read_closed = False  # the client has said all it wants to say
-        self._discarded = 0
+        self._last = False  # the connection closes after this response
         self._begun: Instant | None = None  # when the request that is answered began
         self._request: Request | None = None  # the one that is answered, if it could be read
-        self._body: FileReader | None = None
+        self._answer: Deferred[Response] | None = None  # it is being made
+        self._wanted: _WantedBody | None = None  # the answer waits for the request's body
+        self._received = 0  # octets of the request's body
+        self._sending: BodyReader | None = None
         self._status = 0
         self._octets = 0
-        self._last = False  # the connection closes after this response
+        self._phase_begun = 0.0  # monotonic seconds
+        self._lost = False
+        self._broken = False  # what the client sends has no meaning any more
 
     # What the transport tells.
 
@@ -93,7 +126,7 @@ class HTTPProtocol(Protocol):
             with suppress(OSError):  # a Unix socket is a TCP transport to Twisted, and has no such option
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._timer = self.factory.clock.callLater(self.factory.deadlines.idle, self._too_late)
+        self._restart_timer()
 
     def dataReceived(self, octets: bytes) -> None:
         if self._phase is Phase.LINGER:
@@ -115,10 +148,13 @@ class HTTPProtocol(Protocol):
         """Our own half-close is done."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        if self._body is not None:
-            self._answered()
+        self._lost = True
+        self._phase = Phase.LINGER
+        self._cancel_timer()
+        if self._sending is not None:
+            self._record()
+        if self._answer is not None:
+            self._answer.cancel()
         self.factory.left(self)
 
     def pauseProducing(self) -> None:
@@ -136,71 +172,145 @@ class HTTPProtocol(Protocol):
     # One request after the other.
 
     def _advance(self) -> None:
-        """Send and read as far as possible. Sending may call back in here: the outer call goes on."""
+        """Read and send as far as possible. Either may call back in here: the outer call goes on."""
         if self._advancing:
             return
         self._advancing = True
         try:
-            while not self._choked and self._phase is not Phase.LINGER:
-                if self._body is not None:
-                    self._send_piece(self._body)
-                elif self._last:
-                    self._linger() if self._parser.awaits_body else self._close()
-                elif not self._read_event():
-                    break
+            while not self._choked and self._phase is not Phase.LINGER and self._step():
+                pass
         finally:
             self._advancing = False
         self._wait()
+
+    def _step(self) -> bool:
+        """Do the next thing; False: something has to be waited for."""
+        if self._sending is not None:
+            self._send_piece(self._sending)
+            return True
+        if self._answer is not None and self._wanted is None:
+            return False
+        if self._last and self._answer is None:
+            self._linger() if self._broken or self._parser.awaits_body else self._close()
+            return True
+        return self._read_event()
 
     def _read_event(self) -> bool:
         """Take one event from the parser; False: there is none."""
         try:
             event = self._parser.next_event()
+            if event is None and not self._read_closed:
+                return False
+            if event is None:
+                self._end_early()
+            elif isinstance(event, Request):
+                self._begin(event)
+            elif event is END:
+                self._end_body()
+            else:
+                self._take_body(event)
         except Malformed as error:
             self._refuse(error)
-            return True
-        match event:
-            case None if self._read_closed:
-                self._close()
-            case None:
-                return False
-            case Request():
-                self._answer(event)
-            case bytes():
-                self._discard(len(event))
-            case _ if event is END:
-                self._discarded = 0
         return True
 
-    def _answer(self, request: Request) -> None:
+    def _begin(self, request: Request) -> None:
+        """Have a request answered."""
         if not self.factory.take():
             self._close()
             return
-        self._request = request
-        expects = "100-continue" in request.fields.tokens("expect")
-        self._last = (
-            self.factory.once
-            or not request.persistent
-            or (self._parser.awaits_body and (expects or self._parser.body_length > MAX_DISCARDED))
-        )
-        self._respond(self.factory.respond(request))
+        self._received = 0
+        self._request = replace(request, body=ConnectionBody(self)) if self._parser.awaits_body else request
+        answer = self.factory.respond(self._request)
+        if isinstance(answer, Response):
+            self._respond(answer)
+        else:
+            self._answer = answer
+            answer.addCallbacks(self._respond, lambda failure: failure.trap(CancelledError))
+
+    def read_body(self, body: ConnectionBody, limit: int) -> Deferred[bytes]:
+        """Read the present request's body for its answer."""
+        request = self._request
+        if request is None or request.body is not body or self._wanted is not None or self._received:
+            return fail(ValueError("a body can be read once, while its request is answered"))
+        if self._parser.body_length > limit:
+            return fail(Malformed(413, f"the body is longer than {limit} octets"))
+        self._wanted = wanted = _WantedBody(limit)
+        if self._waits_for_continue(request):
+            self.transport.write(CONTINUE)
+        self._advance()
+        return wanted.done
+
+    def _take_body(self, octets: bytes) -> None:
+        self._received += len(octets)
+        if self._wanted is not None:
+            self._wanted.take(octets)
+        elif self._received > MAX_DISCARDED:
+            self._linger()
+
+    def _end_body(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            wanted.end()
+
+    def _end_early(self) -> None:
+        """The client has closed, and what it said last is not complete."""
+        if self._wanted is not None:
+            self._refuse(Malformed(400, "the body ends too early"))
+        else:
+            self._close()
+
+    def _refuse(self, error: Malformed) -> None:
+        """Answer what is no request, and close: what follows it has no meaning."""
+        self.log.debug("refused {peer}: {error}", peer=self._peer, error=error)
+        self.factory.refused("deadline" if error.status == 408 else "malformed")
+        self._last = self._broken = True
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            wanted.done.errback(error)  # its answer, which waits for it, says so
+        elif self._parser.awaits_body or not self.factory.take():  # the head was answered already
+            self._linger()
+        else:
+            self._request = None
+            self._respond(respond.error(error.status, f"This request cannot be understood: {error}."))
+
+    # Responses.
 
     def _respond(self, response: Response) -> None:
+        """Write the head, and a body that is at hand; any other body follows piece by piece."""
+        self._answer = self._wanted = None
+        if self._lost:
+            response.close()
+            return
         request = self._request
+        self._last = self._last or self._must_close(request)
         head = response_head(response.status, self._all_fields(response))
         self._status = response.status
         self._octets = 0
         bodiless = request is not None and request.method == "HEAD"
-        if isinstance(response.body, FileSlice):
-            self._body = FileReader(response.body)
-            self.transport.write(head)
-            if bodiless or not response.length:
-                self._answered()
-        else:
+        if isinstance(response.body, bytes):
             body = b"" if bodiless else response.body
             self._octets = len(body)
             self.transport.writeSequence([head, body])
-            self._answered()
+            self._record()
+        else:
+            self._sending = BodyReader(response)
+            self.transport.write(head)
+            if bodiless:
+                self._record()
+        self._advance()
+
+    def _must_close(self, request: Request | None) -> bool:
+        """The connection cannot or shall not go on after the response to *request*."""
+        if request is None or self.factory.draining or self.factory.once or not request.persistent:
+            return True
+        if not self._parser.awaits_body:
+            return False
+        return self._waits_for_continue(request) or self._parser.body_length > MAX_DISCARDED
+
+    def _waits_for_continue(self, request: Request) -> bool:
+        """The client may not send the body before it is told to (RFC 9110 §10.1.1)."""
+        expects = "100-continue" in request.fields.tokens("expect") and request.version >= (1, 1)
+        return expects and not self._received and not self._parser.buffered
 
     def _all_fields(self, response: Response) -> Fields:
         now = self.factory.clocks()
@@ -213,35 +323,40 @@ class HTTPProtocol(Protocol):
             fields.append(("Connection", "keep-alive"))
         return Fields(tuple(fields))
 
-    def _send_piece(self, body: FileReader) -> None:
+    def _send_piece(self, body: BodyReader) -> None:
         try:
             piece = body.read()
         except FileChanged as error:
             self.log.warn("connection aborted, a file has changed while it was sent: {why}", why=error)
-            self.transport.abortConnection()
             self._phase = Phase.LINGER
+            self.transport.abortConnection()
             return
         if piece:
             self._octets += len(piece)
             self.transport.write(piece)
         else:
-            self._answered()
+            self._record()
 
-    def _answered(self) -> None:
-        """The response is written, or the connection lost: record the exchange."""
+    def _record(self) -> None:
+        """The response is written, or the connection lost."""
+        if self._sending is not None:
+            self._sending.close()
+            self._sending = None
+        now = self.factory.clocks()
+        request, begun = self._request, self._begun or now
         self.answered = True
+        self._request = None
+        self._begun = now if self._parser.buffered else None
         if self._phase is not Phase.LINGER:
             self._phase = Phase.IDLE  # whatever comes next has a deadline of its own
-        if self._body is not None:
-            self._body.close()
-            self._body = None
-        request, begun = self._request, self._begun or self.factory.clocks()
-        self._request = None
-        self._begun = self.factory.clocks() if self._parser.buffered else None
         self.factory.record(
             Exchange(
                 peer=self._peer,
+                connection=self._number,
+                tls=bool(ISSLTransport.providedBy(self.transport)),
                 begun_ns=begun.wall_ns,
+                seconds=now.monotonic - begun.monotonic,
+                method=request.method if request else "",
                 start_line=self._parser.start_line,
                 status=self._status,
                 octets=self._octets,
@@ -250,27 +365,16 @@ class HTTPProtocol(Protocol):
             )
         )
 
-    def _refuse(self, error: Malformed) -> None:
-        """Answer what is no request, and close: what follows it has no meaning."""
-        self.log.debug("refused {peer}: {error}", peer=self._peer, error=error)
-        if not self._parser.awaits_body and self.factory.take():  # else its head was answered already
-            self._last = True
-            self._respond(respond.error(error.status, f"This request cannot be understood: {error}."))
-        self._linger()
-
-    def _discard(self, octets: int) -> None:
-        self._discarded += octets
-        if self._discarded > MAX_DISCARDED:
-            self._linger()
-
     # How it ends.
+
+    def drain(self) -> None:
+        """Close now if nothing is under way; else after the response that is."""
+        if self._phase is Phase.IDLE:
+            self._close()
 
     def _close(self) -> None:
         """Close once all is written; the client has nothing more to say, or nothing that counts."""
-        self._phase = Phase.LINGER
-        self._restart_timer(self.factory.deadlines.stall)
-        self.transport.unregisterProducer()
-        self._resume_reading()
+        self._leave(self.factory.deadlines.stall)
         self.transport.loseConnection()
 
     def _linger(self) -> None:
@@ -283,11 +387,14 @@ class HTTPProtocol(Protocol):
         if not _can_half_close(self.transport):
             self._close()
             return
+        self._leave(self.factory.deadlines.linger)
+        self.transport.loseWriteConnection()
+
+    def _leave(self, seconds: float) -> None:
         self._phase = Phase.LINGER
-        self._restart_timer()
+        self._restart_timer(seconds)
         self.transport.unregisterProducer()
         self._resume_reading()
-        self.transport.loseWriteConnection()
 
     # Waiting.
 
@@ -298,17 +405,19 @@ class HTTPProtocol(Protocol):
         phase = self._phase_now()
         if phase is not self._phase or phase is Phase.IDLE:
             self._phase = phase
+            self._phase_begun = self.factory.clocks().monotonic
             self._restart_timer()
-        full = phase is Phase.STALL and self._parser.buffered > READ_AHEAD
-        if full and not self._paused:
+        if self._parser.buffered <= READ_AHEAD:
+            self._resume_reading()
+        elif phase in (Phase.STALL, Phase.ANSWER) and not self._paused:
             self._paused = True
             self.transport.pauseProducing()
-        elif not full:
-            self._resume_reading()
 
     def _phase_now(self) -> Phase:
-        if self._choked or self._body is not None:
+        if self._choked or self._sending is not None:
             return Phase.STALL
+        if self._answer is not None:
+            return Phase.ANSWER if self._wanted is None else Phase.BODY
         if self._parser.awaits_body:
             return Phase.BODY
         return Phase.HEAD if self._parser.begun else Phase.IDLE
@@ -319,12 +428,15 @@ class HTTPProtocol(Protocol):
             self.transport.resumeProducing()
 
     def _restart_timer(self, seconds: float | None = None) -> None:
-        if seconds is None:
-            seconds = getattr(self.factory.deadlines, self._phase.name.lower())
-        if self._timer.active():
-            self._timer.reset(seconds)
-        else:
+        self._cancel_timer()
+        if seconds is None and self._phase is not Phase.ANSWER:  # for our own answers we wait
+            seconds = getattr(self.factory.deadlines, self._phase)
+        if seconds is not None:
             self._timer = self.factory.clock.callLater(seconds, self._too_late)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
 
     def _too_late(self) -> None:
         match self._phase:
@@ -333,83 +445,23 @@ class HTTPProtocol(Protocol):
             case Phase.HEAD:
                 self._refuse(Malformed(408, "it took too long"))
             case Phase.BODY:
-                self._linger()
-            case Phase.STALL | Phase.LINGER:
+                self._judge_body()
+            case _:
                 self.transport.abortConnection()
+
+    def _judge_body(self) -> None:
+        """A body may take its start, and then as long as its octets are worth at `BODY_RATE`."""
+        allowed = self.factory.deadlines.body + self._received / BODY_RATE
+        left = self._phase_begun + allowed - self.factory.clocks().monotonic
+        if left > 0.001:
+            self._restart_timer(left)
+        elif self._wanted is not None:
+            self._refuse(Malformed(408, "its body took too long"))
+        else:
+            self.factory.refused("deadline")
+            self._linger()
 
 
 def _can_half_close(transport: object) -> bool:
     # What wraps TLS claims to provide what the TCP below it does.
     return bool(ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport))
-
-
-class HTTPFactory(Factory):
-    """
-    Serve HTTP: each request goes to the *answers* in turn, and the first response is sent.
-
-    *clock* (a reactor) times the deadlines; *record* takes every `Exchange`, for an access log.
-    With *once*, exactly one request is answered; `done` fires when its connection has closed.
-    """
-
-    noisy = False
-    log = Logger()
-
-    def __init__(
-        self,
-        clock: Any,
-        answers: Sequence[Answer],
-        *,
-        record: Callable[[Exchange], object] = lambda exchange: None,
-        once: bool = False,
-        limits: Limits = Limits(),  # noqa: B008 - an immutable value
-        deadlines: Deadlines = Deadlines(),
-        max_connections: int = 10_000,
-        clocks: Clocks = read_clocks,
-    ) -> None:
-        self.clock = clock
-        self.clocks = clocks
-        self.limits = limits
-        self.deadlines = deadlines
-        self.once = once
-        self.record = record
-        self.connections: set[HTTPProtocol] = set()
-        self.refused_connections = 0
-        self.done: Deferred[None] = Deferred()
-        self._answers = tuple(answers)
-        self._max_connections = max_connections
-        self._taken = False
-
-    def buildProtocol(self, addr: IAddress | None) -> HTTPProtocol | None:  # type: ignore[override]
-        """Take a connection; past the limit it is closed at once, and counted."""
-        if len(self.connections) >= self._max_connections:
-            self.refused_connections += 1
-            return None
-        protocol = HTTPProtocol(self)
-        self.connections.add(protocol)
-        return protocol
-
-    def take(self) -> bool:
-        """A request is about to be answered; False: with *once*, another was already."""
-        first, self._taken = not self._taken, True
-        return first or not self.once
-
-    def left(self, protocol: HTTPProtocol) -> None:
-        """A connection is gone."""
-        self.connections.discard(protocol)
-        if self.once and protocol.answered and not self.done.called:
-            self.done.callback(None)
-
-    def respond(self, request: Request) -> Response:
-        """Ask the answers; a mistake in one of them is a 500 and is logged."""
-        try:
-            for answer in self._answers:
-                response = answer(request)
-                if response is not None:
-                    require_sendable(response.fields)
-                    return response
-            return respond.error(404, "There is nothing of that name here.")
-        except Malformed as error:
-            return respond.error(error.status, f"This request cannot be answered: {error}.")
-        except Exception:
-            self.log.failure("no answer to {method} {target}", method=request.method, target=request.target)
-            return respond.error(500, "Something is wrong with this server; its log says what.")

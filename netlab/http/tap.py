@@ -13,8 +13,8 @@ from twisted.python import usage
 from netlab import options as coerce
 from netlab.daemon import Daemon, StartRefused
 from netlab.http.access import Exchange, combined_line
+from netlab.http.factory import HTTPFactory
 from netlab.http.files import StaticFiles
-from netlab.http.server import HTTPFactory
 
 _log = Logger()
 

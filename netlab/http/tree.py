@@ -1,5 +1,5 @@
 """
-What a path names below a root folder: a file, a folder to redirect to, or nothing.
+What a path names below a root folder: a file, a folder, or nothing.
 
 The file system is handed in as two functions, so that every rule can be told on a made-up tree.
 """
@@ -11,6 +11,7 @@ from os import stat_result
 from os.path import join
 from urllib.parse import quote
 
+from netlab.http.coding import SIBLINGS
 from netlab.http.target import Path
 
 
@@ -20,6 +21,13 @@ class Found:
 
     real: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that has no index file."""
+
+    real: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,50 +41,71 @@ class Redirect:
 class Missing:
     """Nothing that is served."""
 
-    why: str
-
 
 @dataclass(frozen=True, slots=True)
 class Tree:
     """
     A root folder and its rules.
 
-    Neither a name that begins with a dot nor anything outside the root, to where a symbolic link may
-    lead, is ever found.
+    Names that begin with a dot are found only with *dotfiles*; what lies outside the root, to where a
+    symbolic link may lead, only with *follow_symlinks*.
     """
 
     root: str  # absolute, without symbolic links
     index: str
     resolve: Callable[[str], str]  # a path's real path; raises OSError where nothing is
     stat: Callable[[str], stat_result]
+    dotfiles: bool = False
+    follow_symlinks: bool = False
 
-    def find(self, path: Path) -> Found | Redirect | Missing:
+    def find(self, path: Path) -> Found | Folder | Redirect | Missing:
         """Look *path* up. Raises: PermissionError: something there cannot be looked at."""
-        if any(segment.startswith(".") for segment in path.segments):
-            return Missing("There is nothing of that name here.")
-        real, mode = self._look(join(self.root, *path.segments))
-        if stat.S_ISDIR(mode):
+        if not all(map(self.shows, path.segments)):
+            return Missing()
+        real, status = self.look(join(self.root, *path.segments))
+        if status is not None and stat.S_ISDIR(status.st_mode):
             if not path.folder and path.segments:
                 # Quoted anew: "/\evil.example" would lead a browser away from here.
                 location = "".join(
                     "/" + quote(segment, errors="surrogateescape") for segment in path.segments
                 )
                 return Redirect(f"{location}/{path.query}")
-            real, mode = self._look(join(real, self.index))
-            if stat.S_ISREG(mode):
-                return Found(real, self.index)
-            return Missing(f"This folder has no {self.index}.")
-        if stat.S_ISREG(mode) and not path.folder:
+            index, status = self.look(join(real, self.index))
+            if status is not None and stat.S_ISREG(status.st_mode):
+                return Found(index, self.index)
+            return Folder(real)
+        if status is not None and stat.S_ISREG(status.st_mode) and not path.folder:
             return Found(real, path.segments[-1])
-        return Missing("There is nothing of that name here.")
+        return Missing()
 
-    def _look(self, path: str) -> tuple[str, int]:
-        """The real path and the mode of what is there; mode 0: nothing that is served."""
+    def siblings(self, found: Found) -> dict[str, str]:
+        """
+        The codings in which a file stands beside itself, with the real path of each.
+
+        A sibling older than its file is a stale copy, and not counted.
+        """
+        codings: dict[str, str] = {}
+        status: stat_result | None = None
+        for coding, extension in SIBLINGS.items():
+            real, sibling = self.look(found.real + extension)
+            if sibling is None or not stat.S_ISREG(sibling.st_mode):
+                continue
+            status = status or self.stat(found.real)
+            if sibling.st_mtime_ns >= status.st_mtime_ns:
+                codings[coding] = real
+        return codings
+
+    def shows(self, name: str) -> bool:
+        """A thing of this name may be found."""
+        return self.dotfiles or not name.startswith(".")
+
+    def look(self, path: str) -> tuple[str, stat_result | None]:
+        """The real path and the status of what is there; None: nothing that is served."""
         try:
             real = self.resolve(path)
             inside = real == self.root or real.startswith(self.root.rstrip("/") + "/")
-            return real, self.stat(real).st_mode if inside else 0
+            return real, self.stat(real) if inside or self.follow_symlinks else None
         except PermissionError:
             raise
         except OSError:  # absent, a file used as a folder, a loop of links, a name too long
-            return path, 0
+            return path, None

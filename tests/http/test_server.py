@@ -165,9 +165,10 @@ class PersistenceTests(SynchronousTestCase):
 
     def test_limit_of_connections(self) -> None:
         """Connections past the limit are not taken, and counted."""
-        client = Client(max_connections=1)
+        refused: list[str] = []
+        client = Client(max_connections=1, refused=refused.append)
         self.assertIsNone(client.factory.buildProtocol(None))
-        self.assertEqual(client.factory.refused_connections, 1)
+        self.assertEqual(refused, ["connections"])
         client.protocol.connectionLost()
         self.assertIsNotNone(client.factory.buildProtocol(None))
 
@@ -273,7 +274,7 @@ class DeadlineTests(SynchronousTestCase):
         client.send(get())
         client.protocol.connectionLost()
         self.assertEqual(client.clock.getDelayedCalls(), [])
-        self.assertEqual(client.factory.connections, set())
+        self.assertEqual(client.factory.connections, {})
 
 
 class PressureTests(SynchronousTestCase):

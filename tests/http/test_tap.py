@@ -11,11 +11,10 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.daemon import StartRefused
-from netlab.http.access import Exchange
 from netlab.http.tap import AccessLog, Options, makeService
-from tests.http.wire import folder, get, responses
+from tests.http.wire import exchange, folder, get, responses
 
-EXCHANGE = Exchange("127.0.0.1", 0, b"GET / HTTP/1.1", 200, 0, None, None)
+EXCHANGE = exchange()
 
 
 class OptionsTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ import stat
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.http.target import parse_path
-from netlab.http.tree import Found, Missing, Redirect, Tree
+from netlab.http.tree import Folder, Found, Missing, Redirect, Tree
 from tests.http.wire import folder
 
 FILE, FOLDER, PIPE = stat.S_IFREG | 0o644, stat.S_IFDIR | 0o755, stat.S_IFIFO | 0o644
@@ -53,6 +53,8 @@ NAMES = {
     "/in": Found("/www/a.txt", "in"),
     "/docs/": Found("/www/docs/index.html", "index.html"),
     "/docs": Redirect("/docs/"),
+    "/bare/": Folder("/www/bare"),
+    "/nested/": Folder("/www/nested"),
     "/docs?a=b": Redirect("/docs/?a=b"),
     "/%64ocs": Redirect("/docs/"),
     "/%5Cevil.example": Redirect("/%5Cevil.example/"),
@@ -62,8 +64,6 @@ MISSING = (
     "/nothing",
     "/a.txt/",
     "/a.txt/b",
-    "/bare/",
-    "/nested/",
     "/pipe",
     "/out",
     "/near",

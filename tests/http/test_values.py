@@ -1,16 +1,18 @@
 """Small pure parts of HTTP: fields, dates, media types, heads, log lines, pieces of files."""
 
+import json
 import os
 import tempfile
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.http.access import Exchange, combined_line
-from netlab.http.body import PIECE, FileChanged, FileReader
+from netlab.http.access import combined_line, json_line
+from netlab.http.body import PIECE, BodyReader, FileChanged
 from netlab.http.dates import imf_fixdate, log_date
 from netlab.http.media import MEDIA_TYPES, is_text, media_type
-from netlab.http.message import Fields, FileSlice, Request
+from netlab.http.message import Fields, FileSlice, Request, Response
 from netlab.http.serialize import request_head, require_sendable, response_head
+from tests.http.wire import exchange
 
 
 class FieldsTests(SynchronousTestCase):
@@ -123,21 +125,41 @@ class AccessTests(SynchronousTestCase):
 
     def test_combined(self) -> None:
         """The Combined Log Format."""
-        exchange = Exchange("::1", 784_111_777 * 10**9, b"GET / HTTP/1.1", 200, 13, None, "curl/8")
         self.assertEqual(
-            combined_line(exchange),
+            combined_line(exchange(peer="::1")),
             '::1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 13 "-" "curl/8"',
         )
 
     def test_escaped(self) -> None:
         """Nothing that a stranger sends ends the quotes, the line, or drives a terminal."""
-        exchange = Exchange("-", 0, b'GET /"\n\x1b[2J\x80', 400, 0, 'a"b\\', "\u00e9")
-        line = combined_line(exchange)
-        self.assertIn(r'"GET /\x22\x0a\x1b[2J\x80" 400 0 "a\x22b\x5c" "\xe9"', line)
+        odd = exchange(start_line=b'GET /"\n\x1b[2J\x80', status=400, referer='a"b\\', agent="\u00e9")
+        line = combined_line(odd)
+        self.assertIn(r'"GET /\x22\x0a\x1b[2J\x80" 400 13 "a\x22b\x5c" "\xe9"', line)
         self.assertTrue(line.isascii() and line.isprintable())
+        self.assertTrue(json_line(odd).isascii())
+        self.assertEqual(json.loads(json_line(odd))["request"], 'GET /"\n\x1b[2J\x80')
+
+    def test_json(self) -> None:
+        """One object a line, times in seconds."""
+        self.assertEqual(
+            json.loads(json_line(exchange())),
+            {
+                "time": 784_111_777.0,
+                "peer": "127.0.0.1",
+                "connection": 1,
+                "tls": False,
+                "method": "GET",
+                "request": "GET / HTTP/1.1",
+                "status": 200,
+                "octets": 13,
+                "duration": 0.25,
+                "referer": None,
+                "agent": "curl/8",
+            },
+        )
 
 
-class FileReaderTests(SynchronousTestCase):
+class BodyReaderTests(SynchronousTestCase):
     """A slice of a file in pieces."""
 
     def test_pieces(self) -> None:
@@ -145,7 +167,7 @@ class FileReaderTests(SynchronousTestCase):
         with tempfile.TemporaryFile() as file:
             file.write(b"ab" + bytes(PIECE + 5) + b"z")
             file.flush()
-            reader = FileReader(FileSlice(file, 1, PIECE + 6))
+            reader = BodyReader(Response(200, body=FileSlice(file, 1, PIECE + 6)))
             pieces = [reader.read(), reader.read(), reader.read()]
             self.assertEqual([len(piece) for piece in pieces], [PIECE, 6, 0])
             self.assertEqual(b"".join(pieces), b"b" + bytes(PIECE + 5))
@@ -153,9 +175,9 @@ class FileReaderTests(SynchronousTestCase):
     def test_changed(self) -> None:
         """A file that is too short, or cannot be read, is told."""
         with tempfile.TemporaryFile() as file:
-            reader = FileReader(FileSlice(file, 0, 1))
+            reader = BodyReader(Response(200, body=FileSlice(file, 0, 1)))
             self.assertRaises(FileChanged, reader.read)
         reader, writer = os.pipe()
         self.addCleanup(os.close, writer)
         with os.fdopen(reader, "rb") as pipe:
-            self.assertRaises(FileChanged, FileReader(FileSlice(pipe, 0, 1)).read)
+            self.assertRaises(FileChanged, BodyReader(Response(200, body=FileSlice(pipe, 0, 1))).read)

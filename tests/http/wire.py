@@ -12,8 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.clocks import Instant
 from netlab.http.access import Exchange
+from netlab.http.factory import HTTPFactory
 from netlab.http.message import Answer, Fields, Request, Response
-from netlab.http.server import HTTPFactory, HTTPProtocol
+from netlab.http.server import HTTPProtocol
 
 HELLO = b"Hello, world\n"
 
@@ -28,6 +29,24 @@ def folder(test: SynchronousTestCase) -> Path:
     temporary = tempfile.TemporaryDirectory()
     test.addCleanup(temporary.cleanup)
     return Path(temporary.name).resolve()
+
+
+def exchange(**changes: Any) -> Exchange:
+    """A plain exchange, with *changes*."""
+    plain: dict[str, Any] = {
+        "peer": "127.0.0.1",
+        "connection": 1,
+        "tls": False,
+        "begun_ns": 784_111_777 * 10**9,
+        "seconds": 0.25,
+        "method": "GET",
+        "start_line": b"GET / HTTP/1.1",
+        "status": 200,
+        "octets": 13,
+        "referer": None,
+        "agent": "curl/8",
+    }
+    return Exchange(**{**plain, **changes})
 
 
 def get(target: str = "/", *lines: str, version: str = "HTTP/1.1", method: str = "GET") -> bytes:
