@@ -2,6 +2,7 @@
 A daemon: services that start together, refuse to start in one line, and stop cleanly on a signal.
 """
 
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,10 +36,12 @@ class Daemon(MultiService):
         super().__init__()
         self.setName(name)
         self._owns_process = reactor is None
+        self._reloads: list[Callable[[], object]] = []
         if reactor is None:
             from twisted.internet import reactor
 
             run_monotonic(reactor)
+            _raise_descriptor_limit()
         self.reactor: Any = reactor
 
     def listen_tcp(self, endpoint: str, factory: Factory) -> None:
@@ -56,6 +59,10 @@ class Daemon(MultiService):
     def announce(self, promise: str, last_words: Callable[[], str] | None = None) -> None:
         """Log what the daemon does once it has started, and its *last_words* when it stops."""
         _Announcement(str(self.name), promise, last_words).setServiceParent(self)
+
+    def on_hangup(self, reload: Callable[[], object]) -> None:
+        """Call *reload* on SIGHUP, as logrotate and administrators expect."""
+        self._reloads.append(reload)
 
     def privilegedStartService(self) -> None:
         with self._refusing():
@@ -83,9 +90,19 @@ class Daemon(MultiService):
         """Stop on SIGTERM and SIGINT with status 0; Twisted's own handlers end by the signal instead."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
+        if self._reloads:
+            signal.signal(signal.SIGHUP, lambda number, frame: self.reactor.callFromThread(self.hang_up))
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.reactor.callFromThread(self.stop, signal.Signals(number).name)
+
+    def hang_up(self) -> None:
+        """Reload what can be reloaded; what goes wrong there is logged, and the old stays."""
+        for reload in self._reloads:
+            try:
+                reload()
+            except Exception:
+                self.log.failure("{name} goes on as before", name=self.name)
 
     def stop(self, why: str) -> None:
         """Stop the reactor, and with it this daemon; a second call changes nothing."""
@@ -108,3 +125,10 @@ class _Announcement(Service):
         super().stopService()
         if self._last_words is not None:
             Daemon.log.info("{daemon}: {words}", daemon=self._daemon, words=self._last_words())
+
+
+def _raise_descriptor_limit() -> None:
+    """Let the process open as many files and sockets as its administrator allows at all."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # "as many as you like" may be more than the kernel can
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -403,6 +403,9 @@ class HTTPProtocol(Protocol):
         if self._phase is Phase.LINGER:
             return
         phase = self._phase_now()
+        if phase is Phase.IDLE and self.factory.draining:
+            self._close()
+            return
         if phase is not self._phase or phase is Phase.IDLE:
             self._phase = phase
             self._phase_begun = self.factory.clocks().monotonic

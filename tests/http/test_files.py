@@ -1,5 +1,7 @@
 """`StaticFiles` on a real folder: which status, which fields, which octets."""
 
+import email
+import email.policy
 import os
 import tempfile
 from unittest import skipIf
@@ -153,3 +155,149 @@ class FilesTests(SynchronousTestCase):
         assert isinstance(response.body, FileSlice)
         self.assertEqual((response.body.start, response.body.length, response.length), (0, 7, 7))
         response.body.file.close()
+
+
+class SelectionTests(SynchronousTestCase):
+    """Which octets of a file a request gets."""
+
+    CONTENT = bytes(range(256)) * 4
+
+    def setUp(self) -> None:
+        self.root = folder(self)
+        (self.root / "f.bin").write_bytes(self.CONTENT)
+        os.utime(self.root / "f.bin", (MODIFIED, MODIFIED))
+        self.client = Client([StaticFiles(self.root, now=lambda: MODIFIED + 3600)])
+
+    def ask(self, target: str, *lines: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+        (response,) = responses(self.client.send(get(target, *lines, method=method)), method)
+        return response
+
+    def test_revalidation(self) -> None:
+        """The validators of a response bring a 304 with the same validators, and no content."""
+        _, fields, _ = self.ask("/f.bin")
+        for condition in (
+            f"If-None-Match: {fields['etag']}",
+            f"If-Modified-Since: {fields['last-modified']}",
+        ):
+            status, again, body = self.ask("/f.bin", condition)
+            self.assertEqual((status, body), (304, b""))
+            self.assertEqual(
+                (again["etag"], again["last-modified"]), (fields["etag"], fields["last-modified"])
+            )
+            self.assertNotIn("content-length", again)
+        self.assertEqual(self.ask("/f.bin", 'If-Match: "other"')[0], 412)
+
+    def test_tag_changes(self) -> None:
+        """A changed file and a replaced one have other tags."""
+        tags = {self.ask("/f.bin")[1]["etag"]}
+        os.utime(self.root / "f.bin", ns=(0, MODIFIED * 10**9 + 1))
+        tags.add(self.ask("/f.bin")[1]["etag"])
+        (self.root / "g").write_bytes(self.CONTENT)
+        os.utime(self.root / "g", ns=(0, MODIFIED * 10**9 + 1))
+        os.replace(self.root / "g", self.root / "f.bin")
+        tags.add(self.ask("/f.bin")[1]["etag"])
+        self.assertEqual(len(tags), 3)
+
+    def test_date_of_the_future(self) -> None:
+        """No file was changed after the response that brings it (RFC 9110 §8.8.2.1)."""
+        os.utime(self.root / "f.bin", (MODIFIED + 10**6, MODIFIED + 10**6))
+        self.assertEqual(self.ask("/f.bin")[1]["last-modified"], "Sun, 06 Nov 1994 09:49:37 GMT")
+
+    def test_one_range(self) -> None:
+        """One range is a 206 with its place."""
+        status, fields, body = self.ask("/f.bin", "Range: bytes=10-19")
+        self.assertEqual((status, body), (206, self.CONTENT[10:20]))
+        self.assertEqual(fields["content-range"], "bytes 10-19/1024")
+        self.assertEqual(fields["content-type"], "application/octet-stream")
+
+    def test_several_ranges(self) -> None:
+        """Several are parts, each with its type and place, as an e-mail parser reads them."""
+        status, fields, body = self.ask("/f.bin", "Range: bytes=0-1,500-509,-3")
+        self.assertEqual((status, int(fields["content-length"])), (206, len(body)))
+        message = email.message_from_bytes(
+            b"Content-Type: " + fields["content-type"].encode() + b"\r\n\r\n" + body, policy=email.policy.HTTP
+        )
+        self.assertEqual(message.get_content_type(), "multipart/byteranges")
+        parts = {part["Content-Range"]: part.get_payload(decode=True) for part in message.iter_parts()}
+        self.assertEqual(
+            parts,
+            {
+                "bytes 0-1/1024": self.CONTENT[:2],
+                "bytes 500-509/1024": self.CONTENT[500:510],
+                "bytes 1021-1023/1024": self.CONTENT[-3:],
+            },
+        )
+
+    def test_no_amplification(self) -> None:
+        """However many ranges overlap, no more than the file is sent."""
+        many = ",".join(["0-"] * 100)
+        for value in (many, many + ",0-" * 1000):
+            _, fields, _ = self.ask("/f.bin", f"Range: bytes={value}")
+            self.assertLess(int(fields["content-length"]), 1200)
+
+    def test_unsatisfiable(self) -> None:
+        """Octets that the file has not are 416, with its size."""
+        status, fields, _ = self.ask("/f.bin", "Range: bytes=1024-")
+        self.assertEqual((status, fields["content-range"]), (416, "bytes */1024"))
+
+    def test_other_rules(self) -> None:
+        """HEAD has no ranges; a precondition comes first; If-Range decides."""
+        tag = self.ask("/f.bin")[1]["etag"]
+        one = "Range: bytes=0-0"
+        self.assertEqual(self.ask("/f.bin", one, method="HEAD")[0], 200)
+        self.assertEqual(self.ask("/f.bin", one, f"If-None-Match: {tag}")[0], 304)
+        self.assertEqual(self.ask("/f.bin", one, f"If-Range: {tag}")[0], 206)
+        self.assertEqual(self.ask("/f.bin", one, 'If-Range: "other"')[0], 200)
+        self.assertEqual(self.ask("/f.bin", "Range: lines=0-0")[0], 200)
+
+    def test_siblings(self) -> None:
+        """An encoded sibling is sent to who likes it best, with its own length and tag, and Vary for all."""
+        (self.root / "a.css").write_bytes(b"body {}")
+        (self.root / "a.css.gz").write_bytes(b"gzipped")
+        (self.root / "a.css.br").write_bytes(b"brotli")
+        found = [
+            self.ask("/a.css", f"Accept-Encoding: {accepted}")
+            for accepted in ("identity", "gzip", "gzip, br", "gzip;q=0")
+        ]
+        self.assertEqual([body for _, _, body in found], [b"body {}", b"gzipped", b"brotli", b"body {}"])
+        self.assertEqual(
+            [fields.get("content-encoding") for _, fields, _ in found], [None, "gzip", "br", None]
+        )
+        self.assertEqual({fields["vary"] for _, fields, _ in found}, {"Accept-Encoding"})
+        self.assertEqual({fields["content-type"] for _, fields, _ in found}, {"text/css; charset=utf-8"})
+        self.assertEqual(len({fields["etag"] for _, fields, _ in found}), 3)
+        self.assertNotIn("vary", self.ask("/f.bin", "Accept-Encoding: gzip")[1])
+
+    def test_stale_sibling(self) -> None:
+        """A sibling older than its file, or no file at all, is not counted."""
+        (self.root / "f.bin.gz").write_bytes(b"old")
+        os.utime(self.root / "f.bin.gz", (MODIFIED - 1, MODIFIED - 1))
+        (self.root / "f.bin.br").mkdir()
+        _, fields, body = self.ask("/f.bin", "Accept-Encoding: gzip, br")
+        self.assertEqual(body, self.CONTENT)
+        self.assertNotIn("vary", fields)
+
+    def test_archive(self) -> None:
+        """An archive is its own content, and not an encoding of another."""
+        (self.root / "p.tar.gz").write_bytes(b"archive")
+        _, fields, _ = self.ask("/p.tar.gz", "Accept-Encoding: gzip")
+        self.assertNotIn("content-encoding", fields)
+        self.assertEqual(fields["content-type"], "application/gzip")
+
+    def test_own_error_page(self) -> None:
+        """A file 404.html in the root is the page for what is missing."""
+        (self.root / "404.html").write_bytes(b"<p>lost")
+        status, fields, body = self.ask("/nothing")
+        self.assertEqual((status, body), (404, b"<p>lost"))
+        self.assertEqual(fields["content-type"], "text/html; charset=utf-8")
+        self.assertEqual(self.ask("/nothing", method="HEAD")[2], b"")
+
+    def test_dotfiles_and_links(self) -> None:
+        """What is not served by default is where it is asked for."""
+        outside = folder(self)
+        (outside / "o").write_text("outside")
+        (self.root / ".d").write_text("dot")
+        (self.root / "link").symlink_to(outside / "o")
+        self.assertEqual([self.ask(target)[0] for target in ("/.d", "/link")], [404, 404])
+        self.client = Client([StaticFiles(self.root, dotfiles=True, follow_symlinks=True)])
+        self.assertEqual([self.ask(target)[2] for target in ("/.d", "/link")], [b"dot", b"outside"])
