@@ -1,9 +1,13 @@
-"""A response's body, piece by piece, for a transport that takes what it can."""
+"""Bodies on their way: a response's to the transport, piece by piece; a request's to its answer."""
 
 import os
 from collections import deque
+from collections.abc import Callable
 
-from netlab.http.message import FileSlice, Response
+from twisted.internet.defer import Deferred
+
+from netlab.http.framing import Malformed
+from netlab.http.message import MAX_BODY, FileSlice, Response
 
 PIECE = 131_072  # octets read and written at a time: what one connection costs in memory
 
@@ -54,3 +58,32 @@ class BodyReader:
             raise FileChanged(f"{left} octets are missing at its end")
         self._position += len(piece)
         return piece
+
+
+class WantedBody:
+    """A request's body on its way to the answer that asked for it; `done` brings it there."""
+
+    def __init__(self, limit: int) -> None:
+        self.done: Deferred[bytes] = Deferred()
+        self._octets = bytearray()
+        self._limit = limit
+
+    def take(self, octets: bytes) -> None:
+        """Take what has come. Raises: Malformed: that is too much."""
+        self._octets += octets
+        if len(self._octets) > self._limit:
+            raise Malformed(413, f"the body is longer than {self._limit} octets")
+
+    def end(self) -> None:
+        """All of it has come."""
+        self.done.callback(bytes(self._octets))
+
+
+class ConnectionBody:
+    """The `Body` of a request, read by what *read_body* does for the connection that it came on."""
+
+    def __init__(self, read_body: "Callable[[ConnectionBody, int], Deferred[bytes]]") -> None:
+        self._read_body = read_body
+
+    def read(self, limit: int = MAX_BODY) -> Deferred[bytes]:
+        return self._read_body(self, limit)

@@ -12,10 +12,11 @@ from twisted.logger import Logger
 from netlab.clocks import Clocks, read_clocks
 from netlab.http import respond
 from netlab.http.access import Exchange
+from netlab.http.deadline import Deadlines
 from netlab.http.framing import Limits, Malformed
 from netlab.http.message import Answer, Request, Response
 from netlab.http.serialize import require_sendable
-from netlab.http.server import Deadlines, HTTPProtocol
+from netlab.http.server import HTTPProtocol
 
 
 class HTTPFactory(Factory):

@@ -52,6 +52,22 @@ class Representation:
         return etag_of_file(self.size, self.modified_ns, self.inode)
 
 
+def sent_fields(response: Response, request: Request | None, last: bool, now: float) -> Fields:
+    """
+    The fields with which *response* is sent: its own, and those of the connection.
+
+    *request* is None where it could not be read; *last* says that the connection closes after it.
+    """
+    fields = [("Date", imf_fixdate(now)), ("Server", "netlab"), *response.fields]
+    if response.status >= 200 and response.status not in (204, 304):  # RFC 9110 §8.6
+        fields.append(("Content-Length", str(response.length)))
+    if last:
+        fields.append(("Connection", "close"))
+    elif request is not None and request.version < (1, 1):
+        fields.append(("Connection", "keep-alive"))
+    return Fields(tuple(fields))
+
+
 def refuse_method(request: Request) -> Response | None:
     """Answer what a file server does not do: OPTIONS aside, all but GET and HEAD (RFC 9110 §9)."""
     if request.method in ("GET", "HEAD"):

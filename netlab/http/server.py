@@ -7,8 +7,7 @@ and when much waits there, or the client does not read, reading stops.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -21,10 +20,10 @@ from zope.interface import implementer
 from netlab.clocks import Instant
 from netlab.http import respond
 from netlab.http.access import Exchange
-from netlab.http.body import BodyReader, FileChanged
-from netlab.http.dates import imf_fixdate
+from netlab.http.body import BodyReader, ConnectionBody, FileChanged, WantedBody
+from netlab.http.deadline import Phase, PhaseTimer
 from netlab.http.framing import Malformed
-from netlab.http.message import MAX_BODY, Fields, Request, Response
+from netlab.http.message import Request, Response
 from netlab.http.parse import END, RequestParser
 from netlab.http.serialize import response_head
 
@@ -33,58 +32,7 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 65_536  # octets of later requests kept while one is answered
 MAX_DISCARDED = 65_536  # octets of an unwanted body worth reading to keep a connection
-BODY_RATE = 1_024  # octets a second that a body has to come at, once its start is over
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long a silent or slow client is waited for, seconds."""
-
-    idle: float = 60.0  # between two requests
-    head: float = 15.0  # from a request's first octet to the end of its head
-    body: float = 15.0  # for a body's start; after it, `BODY_RATE` counts
-    stall: float = 60.0  # for the client to take what was written
-    linger: float = 2.0  # for the client to see the last response and close
-
-
-class Phase(StrEnum):
-    """What the connection waits for; each but the answer has a deadline of the same name."""
-
-    IDLE = "idle"
-    HEAD = "head"
-    BODY = "body"
-    ANSWER = "answer"
-    STALL = "stall"
-    LINGER = "linger"
-
-
-class _WantedBody:
-    """A request's body on its way to the answer that asked for it."""
-
-    def __init__(self, limit: int) -> None:
-        self.done: Deferred[bytes] = Deferred()
-        self._octets = bytearray()
-        self._limit = limit
-
-    def take(self, octets: bytes) -> None:
-        """Raises: Malformed: that is too much."""
-        self._octets += octets
-        if len(self._octets) > self._limit:
-            raise Malformed(413, f"the body is longer than {self._limit} octets")
-
-    def end(self) -> None:
-        self.done.callback(bytes(self._octets))
-
-
-class ConnectionBody:
-    """The `Body` of the request that a connection is answering."""
-
-    def __init__(self, connection: "HTTPProtocol") -> None:
-        self._connection = connection
-
-    def read(self, limit: int = MAX_BODY) -> Deferred[bytes]:
-        return self._connection.read_body(self, limit)
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -100,8 +48,7 @@ class HTTPProtocol(Protocol):
         self._number = number
         self._peer = "-"
         self._parser = RequestParser(factory.limits)
-        self._phase = Phase.IDLE
-        self._timer: Any = None
+        self._timer = PhaseTimer(factory.clock, factory.deadlines, self._too_late)
         self._advancing = False
         self._choked = False  # the transport's buffer is full
         self._paused = False  # reading is
@@ -110,12 +57,11 @@ class HTTPProtocol(Protocol):
         self._begun: Instant | None = None  # when the request that is answered began
         self._request: Request | None = None  # the one that is answered, if it could be read
         self._answer: Deferred[Response] | None = None  # it is being made
-        self._wanted: _WantedBody | None = None  # the answer waits for the request's body
+        self._wanted: WantedBody | None = None  # the answer waits for the request's body
         self._received = 0  # octets of the request's body
         self._sending: BodyReader | None = None
         self._status = 0
         self._octets = 0
-        self._phase_begun = 0.0  # monotonic seconds
         self._lost = False
         self._broken = False  # what the client sends has no meaning any more
 
@@ -126,10 +72,10 @@ class HTTPProtocol(Protocol):
             with suppress(OSError):  # a Unix socket is a TCP transport to Twisted, and has no such option
                 self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._restart_timer()
+        self._timer.enter(Phase.IDLE)
 
     def dataReceived(self, octets: bytes) -> None:
-        if self._phase is Phase.LINGER:
+        if self._timer.phase is Phase.LINGER:
             return
         if self._begun is None:
             self._begun = self.factory.clocks()
@@ -139,7 +85,7 @@ class HTTPProtocol(Protocol):
 
     def readConnectionLost(self) -> None:
         self._read_closed = True
-        if self._phase is Phase.LINGER:
+        if self._timer.phase is Phase.LINGER:
             self.transport.loseConnection()
         else:
             self._advance()
@@ -149,8 +95,8 @@ class HTTPProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        self._phase = Phase.LINGER
-        self._cancel_timer()
+        self._timer.phase = Phase.LINGER
+        self._timer.cancel()
         if self._sending is not None:
             self._record()
         if self._answer is not None:
@@ -162,8 +108,8 @@ class HTTPProtocol(Protocol):
 
     def resumeProducing(self) -> None:
         self._choked = False
-        if self._phase is not Phase.LINGER:
-            self._restart_timer()
+        if self._timer.phase is not Phase.LINGER:
+            self._timer.enter(self._timer.phase)
             self._advance()
 
     def stopProducing(self) -> None:
@@ -177,7 +123,7 @@ class HTTPProtocol(Protocol):
             return
         self._advancing = True
         try:
-            while not self._choked and self._phase is not Phase.LINGER and self._step():
+            while not self._choked and self._timer.phase is not Phase.LINGER and self._step():
                 pass
         finally:
             self._advancing = False
@@ -219,7 +165,9 @@ class HTTPProtocol(Protocol):
             self._close()
             return
         self._received = 0
-        self._request = replace(request, body=ConnectionBody(self)) if self._parser.awaits_body else request
+        self._request = (
+            replace(request, body=ConnectionBody(self._read_body)) if self._parser.awaits_body else request
+        )
         answer = self.factory.respond(self._request)
         if isinstance(answer, Response):
             self._respond(answer)
@@ -227,14 +175,14 @@ class HTTPProtocol(Protocol):
             self._answer = answer
             answer.addCallbacks(self._respond, lambda failure: failure.trap(CancelledError))
 
-    def read_body(self, body: ConnectionBody, limit: int) -> Deferred[bytes]:
+    def _read_body(self, body: ConnectionBody, limit: int) -> Deferred[bytes]:
         """Read the present request's body for its answer."""
         request = self._request
         if request is None or request.body is not body or self._wanted is not None or self._received:
             return fail(ValueError("a body can be read once, while its request is answered"))
         if self._parser.body_length > limit:
             return fail(Malformed(413, f"the body is longer than {limit} octets"))
-        self._wanted = wanted = _WantedBody(limit)
+        self._wanted = wanted = WantedBody(limit)
         if self._waits_for_continue(request):
             self.transport.write(CONTINUE)
         self._advance()
@@ -283,7 +231,8 @@ class HTTPProtocol(Protocol):
             return
         request = self._request
         self._last = self._last or self._must_close(request)
-        head = response_head(response.status, self._all_fields(response))
+        seconds = self.factory.clocks().wall_ns // 1_000_000_000
+        head = response_head(response.status, respond.sent_fields(response, request, self._last, seconds))
         self._status = response.status
         self._octets = 0
         bodiless = request is not None and request.method == "HEAD"
@@ -312,23 +261,12 @@ class HTTPProtocol(Protocol):
         expects = "100-continue" in request.fields.tokens("expect") and request.version >= (1, 1)
         return expects and not self._received and not self._parser.buffered
 
-    def _all_fields(self, response: Response) -> Fields:
-        now = self.factory.clocks()
-        fields = [("Date", imf_fixdate(now.wall_ns // 1_000_000_000)), ("Server", "netlab"), *response.fields]
-        if response.status >= 200 and response.status not in (204, 304):
-            fields.append(("Content-Length", str(response.length)))
-        if self._last:
-            fields.append(("Connection", "close"))
-        elif self._request is not None and self._request.version < (1, 1):
-            fields.append(("Connection", "keep-alive"))
-        return Fields(tuple(fields))
-
     def _send_piece(self, body: BodyReader) -> None:
         try:
             piece = body.read()
         except FileChanged as error:
             self.log.warn("connection aborted, a file has changed while it was sent: {why}", why=error)
-            self._phase = Phase.LINGER
+            self._timer.phase = Phase.LINGER
             self.transport.abortConnection()
             return
         if piece:
@@ -347,8 +285,8 @@ class HTTPProtocol(Protocol):
         self.answered = True
         self._request = None
         self._begun = now if self._parser.buffered else None
-        if self._phase is not Phase.LINGER:
-            self._phase = Phase.IDLE  # whatever comes next has a deadline of its own
+        if self._timer.phase is not Phase.LINGER:
+            self._timer.phase = Phase.IDLE  # whatever comes next has a deadline of its own
         self.factory.record(
             Exchange(
                 peer=self._peer,
@@ -369,7 +307,7 @@ class HTTPProtocol(Protocol):
 
     def drain(self) -> None:
         """Close now if nothing is under way; else after the response that is."""
-        if self._phase is Phase.IDLE:
+        if self._timer.phase is Phase.IDLE:
             self._close()
 
     def _close(self) -> None:
@@ -391,8 +329,7 @@ class HTTPProtocol(Protocol):
         self.transport.loseWriteConnection()
 
     def _leave(self, seconds: float) -> None:
-        self._phase = Phase.LINGER
-        self._restart_timer(seconds)
+        self._timer.enter(Phase.LINGER, seconds)
         self.transport.unregisterProducer()
         self._resume_reading()
 
@@ -400,16 +337,14 @@ class HTTPProtocol(Protocol):
 
     def _wait(self) -> None:
         """Set the deadline for what is waited for now, and read only where there is room."""
-        if self._phase is Phase.LINGER:
+        if self._timer.phase is Phase.LINGER:
             return
         phase = self._phase_now()
         if phase is Phase.IDLE and self.factory.draining:
             self._close()
             return
-        if phase is not self._phase or phase is Phase.IDLE:
-            self._phase = phase
-            self._phase_begun = self.factory.clocks().monotonic
-            self._restart_timer()
+        if phase is not self._timer.phase or phase is Phase.IDLE:
+            self._timer.enter(phase)
         if self._parser.buffered <= READ_AHEAD:
             self._resume_reading()
         elif phase in (Phase.STALL, Phase.ANSWER) and not self._paused:
@@ -430,39 +365,21 @@ class HTTPProtocol(Protocol):
             self._paused = False
             self.transport.resumeProducing()
 
-    def _restart_timer(self, seconds: float | None = None) -> None:
-        self._cancel_timer()
-        if seconds is None and self._phase is not Phase.ANSWER:  # for our own answers we wait
-            seconds = getattr(self.factory.deadlines, self._phase)
-        if seconds is not None:
-            self._timer = self.factory.clock.callLater(seconds, self._too_late)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-
     def _too_late(self) -> None:
-        match self._phase:
+        match self._timer.phase:
             case Phase.IDLE:
                 self._close()
             case Phase.HEAD:
                 self._refuse(Malformed(408, "it took too long"))
+            case Phase.BODY if self._timer.extend_body(self._received):
+                pass
+            case Phase.BODY if self._wanted is not None:
+                self._refuse(Malformed(408, "its body took too long"))
             case Phase.BODY:
-                self._judge_body()
+                self.factory.refused("deadline")
+                self._linger()
             case _:
                 self.transport.abortConnection()
-
-    def _judge_body(self) -> None:
-        """A body may take its start, and then as long as its octets are worth at `BODY_RATE`."""
-        allowed = self.factory.deadlines.body + self._received / BODY_RATE
-        left = self._phase_begun + allowed - self.factory.clocks().monotonic
-        if left > 0.001:
-            self._restart_timer(left)
-        elif self._wanted is not None:
-            self._refuse(Malformed(408, "its body took too long"))
-        else:
-            self.factory.refused("deadline")
-            self._linger()
 
 
 def _can_half_close(transport: object) -> bool:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from netlab.http.deadline import Deadlines
 from netlab.http.files import StaticFiles
 from netlab.http.message import Fields, Request, Response
-from netlab.http.server import MAX_DISCARDED, READ_AHEAD, Deadlines
+from netlab.http.server import MAX_DISCARDED, READ_AHEAD
 from tests.http.wire import HELLO, Client, folder, get, hello, responses
 
 
