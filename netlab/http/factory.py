@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
+from zope.interface import implementer
 
 from netlab.clocks import Clocks, read_clocks
 from netlab.http import respond
@@ -19,6 +20,7 @@ from netlab.http.serialize import require_sendable
 from netlab.http.server import HTTPProtocol
 
 
+@implementer(IProtocolNegotiationFactory)
 class HTTPFactory(Factory):
     """
     Serve HTTP: each request goes to the *answers* in turn, and the first response is sent.
@@ -79,6 +81,10 @@ class HTTPFactory(Factory):
         self.connections[protocol] = host
         self._per_address[host] += 1
         return protocol
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may agree on (ALPN, RFC 7301)."""
+        return [b"http/1.1"]
 
     def left(self, protocol: HTTPProtocol) -> None:
         """A connection is gone."""
