@@ -56,9 +56,9 @@ class Daemon(MultiService):
         except Exception as error:  # each endpoint type fails in its own way: KeyError, OSError, SSL.Error
             raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
 
-    def announce(self, promise: str, last_words: Callable[[], str] | None = None) -> None:
-        """Log what the daemon does once it has started, and its *last_words* when it stops."""
-        _Announcement(str(self.name), promise, last_words).setServiceParent(self)
+    def announce(self, promise: Callable[[], str], last_words: Callable[[], str] | None = None) -> None:
+        """Log what the daemon does once it runs, and its *last_words* when it stops."""
+        _Announcement(str(self.name), self.reactor, promise, last_words).setServiceParent(self)
 
     def on_hangup(self, reload: Callable[[], object]) -> None:
         """Call *reload* on SIGHUP, as logrotate and administrators expect."""
@@ -69,10 +69,10 @@ class Daemon(MultiService):
             super().privilegedStartService()
 
     def startService(self) -> None:
-        with self._refusing():
-            super().startService()
         if self._owns_process:
             self.reactor.callWhenRunning(self._answer_signals)
+        with self._refusing():
+            super().startService()
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -112,19 +112,25 @@ class Daemon(MultiService):
 
 
 class _Announcement(Service):
-    def __init__(self, daemon: str, promise: str, last_words: Callable[[], str] | None) -> None:
+    def __init__(
+        self, daemon: str, reactor: Any, promise: Callable[[], str], last_words: Callable[[], str] | None
+    ) -> None:
         self._daemon = daemon
+        self._reactor = reactor
         self._promise = promise
         self._last_words = last_words
 
     def startService(self) -> None:
         super().startService()
-        Daemon.log.info("{daemon} {promise}", daemon=self._daemon, promise=self._promise)
+        self._reactor.callWhenRunning(self._announce)
 
     def stopService(self) -> None:
         super().stopService()
         if self._last_words is not None:
             Daemon.log.info("{daemon}: {words}", daemon=self._daemon, words=self._last_words())
+
+    def _announce(self) -> None:
+        Daemon.log.info("{daemon} {promise}", daemon=self._daemon, promise=self._promise())
 
 
 def _raise_descriptor_limit() -> None:

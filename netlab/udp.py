@@ -109,6 +109,12 @@ class UDPService(Service):
         self._port = DatagramPort(address[1], protocol, address[0], reactor)
         self._listening = False
 
+    @property
+    def address(self) -> Address:
+        """Where the port listens, once it does: the system may have chosen its number."""
+        host = self._port.getHost()
+        return host.host, host.port
+
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
         self._port.startListening()

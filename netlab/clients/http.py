@@ -84,7 +84,10 @@ async def fetch(reactor: Any, location: Location, path: str | None, timeout: flo
         raise
     finally:
         printer.close()
-    return WORKED if head.status < 400 else DID_NOT_WORK
+    if head.status < 400:
+        return WORKED
+    complain(_printable(f"the server answered {head.status} {head.reason}".rstrip()))
+    return DID_NOT_WORK
 
 
 def _printable(line: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from netlab.clients.running import DID_NOT_WORK, WORKED
+from netlab.clients.running import DID_NOT_WORK, WORKED, complain
 from netlab.ping.client import Pinger
 from netlab.ping.prober import Sample
 from netlab.ping.report import sample_line, sample_values, summary_lines, summary_values
@@ -17,4 +17,7 @@ async def ping(reactor: Any, host: str, port: int, count: int, timeout: float, a
 
     summary = await Pinger(reactor).ping(host, port, count, timeout, each)
     print(json.dumps(summary_values(summary)) if as_json else "\n" + summary_lines(summary), flush=True)
-    return WORKED if summary.received else DID_NOT_WORK
+    if summary.received:
+        return WORKED
+    complain(f"no reply from {host} in time: {summary.sent} of {summary.sent} pings were lost")
+    return DID_NOT_WORK

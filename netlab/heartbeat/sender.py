@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from netlab.arguments import Address
 from netlab.clocks import Clocks, read_clocks
@@ -52,7 +51,8 @@ class HeartbeatSender(Service):
     Send ``Heartbeat SEQ TIME`` to *monitor*, an IP address and a port, every *interval* seconds.
 
     With *count* it ends by itself: `done` fires then, and when the service stops. *each* hears of
-    every beat as it leaves. A monitor that is not there is logged once; the beats go on.
+    every beat as it leaves; an exception there ends the beats, and `done` with it. A monitor that is
+    not there is logged once; the beats go on.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class HeartbeatSender(Service):
     def startService(self) -> None:
         super().startService()
         self._port = self._protocol.open(self._reactor)
-        self._loop.start(self._interval).addCallbacks(self._ended, self._failed)
+        self._loop.start(self._interval).addCallbacks(self._ended, self.done.errback)
 
     def stopService(self) -> Deferred[Any]:
         super().stopService()
@@ -109,10 +109,6 @@ class HeartbeatSender(Service):
             self._linger = self._reactor.callLater(LINGER, self._finish)
         else:
             self._finish()
-
-    def _failed(self, failure: Failure) -> None:
-        self._protocol.log.failure("the heart has stopped", failure)
-        self.done.errback(failure)
 
     def _finish(self) -> None:
         if not self.done.called:

@@ -1,5 +1,6 @@
 """`twistd netlab-heartbeat`: options and wiring of the monitor."""
 
+from functools import partial
 from typing import Any
 
 from netlab import options as coerce
@@ -28,9 +29,11 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     daemon = Daemon("netlab-heartbeat", reactor)
     for address in options["listen"]:
         protocol = MonitorProtocol(daemon.reactor, options["timeout"], log_beats=bool(options["log-beats"]))
-        UDPService(address, protocol, daemon.reactor).setServiceParent(daemon)
-        daemon.announce(
-            f"on {address_text(address)} calls a client stopped after {options['timeout']:g} s of silence",
-            protocol.counts_line,
-        )
+        service = UDPService(address, protocol, daemon.reactor)
+        service.setServiceParent(daemon)
+        daemon.announce(partial(_promise, service, options["timeout"]), protocol.counts_line)
     return daemon
+
+
+def _promise(service: UDPService, timeout: float) -> str:
+    return f"on {address_text(service.address)} calls a client stopped after {timeout:g} s of silence"

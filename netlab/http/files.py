@@ -5,11 +5,11 @@ import stat
 import time
 from collections.abc import Callable
 
-from netlab.http import respond
+from netlab.http import listing, respond
 from netlab.http.coding import choose
 from netlab.http.message import Fields, FileSlice, Request, Response
 from netlab.http.respond import Representation
-from netlab.http.target import parse_path
+from netlab.http.target import Path, parse_path
 from netlab.http.tree import Folder, Found, Missing, Redirect, Tree
 
 NOT_HERE = "There is nothing of that name here."
@@ -23,6 +23,7 @@ class StaticFiles:
     """
     Answer every request from the files below *root*; a folder stands for its *index* file.
 
+    *list_folders* lists a folder that has no index file, as HTML or, by ``Accept``, as JSON;
     *dotfiles* serves names that begin with a dot too, *follow_symlinks* what links outside the root
     lead to. *now* reads the wall clock, seconds since 1970.
 
@@ -35,6 +36,7 @@ class StaticFiles:
         root: str | os.PathLike[str],
         index: str = "index.html",
         *,
+        list_folders: bool = False,
         dotfiles: bool = False,
         follow_symlinks: bool = False,
         now: Callable[[], float] = time.time,
@@ -43,6 +45,7 @@ class StaticFiles:
         if not os.path.isdir(real):
             raise ValueError(f"{os.fspath(root)!r} is not a folder")
         self._tree = Tree(real, index, _resolve, os.stat, dotfiles, follow_symlinks)
+        self._list_folders = list_folders
         self._now = now
 
     def __call__(self, request: Request) -> Response:
@@ -51,12 +54,15 @@ class StaticFiles:
         if refusal is not None:
             return refusal
         try:
-            found = self._tree.find(parse_path(request.target))
+            path = parse_path(request.target)
+            found = self._tree.find(path)
             match found:
                 case Found():
                     return self._file(request, found)
                 case Redirect(location):
                     return respond.redirect(location)
+                case Folder(real) if self._list_folders:
+                    return self._list(request, path, real)
                 case Folder():
                     return self._missing(f"This folder has no {self._tree.index}.")
                 case Missing():
@@ -71,6 +77,26 @@ class StaticFiles:
         if form is None:
             return self._missing(NOT_HERE)
         return respond.file(request, form, self._now())
+
+    def _list(self, request: Request, path: Path, real: str) -> Response:
+        entries = [entry for name in os.listdir(real) if (entry := self._entry(real, name)) is not None]
+        if listing.prefers_json(request.fields.get("accept")):
+            content_type, body = "application/json", listing.json(entries)
+        else:
+            title = "/".join(("", *path.segments, ""))
+            content_type = "text/html; charset=utf-8"
+            body = listing.html(title, entries, path.query, top=not path.segments)
+        fields = (("Content-Type", content_type), ("Vary", "Accept"), respond.NOSNIFF)
+        return Response(200, Fields(fields), body)
+
+    def _entry(self, folder: str, name: str) -> listing.Entry | None:
+        try:
+            _, status = self._tree.look(os.path.join(folder, name)) if self._tree.shows(name) else ("", None)
+        except PermissionError:
+            return None
+        if status is None or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
+            return None
+        return listing.Entry(name, stat.S_ISDIR(status.st_mode), status.st_size, status.st_mtime)
 
     def _missing(self, why: str) -> Response:
         page, status = self._tree.look(os.path.join(self._tree.root, ERROR_PAGE))

@@ -192,7 +192,7 @@ def _human(size: int) -> str:
     if size < 1024:
         return f"{size} B"
     number = float(size)
-    for unit in _UNITS:
+    for unit in _UNITS:  # noqa: B007 - used after the loop
         number /= 1024
         if number < 1023.95:  # or it would be written as 1024.0
             break

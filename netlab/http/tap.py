@@ -1,22 +1,18 @@
 """`twistd netlab-http`: options and wiring of the web server."""
 
 import os
-import sys
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
 from twisted.python import usage
 
 from netlab import options as coerce
-from netlab.daemon import Daemon, StartRefused
-from netlab.http.access import Exchange, combined_line
+from netlab.daemon import Daemon
+from netlab.http.access import LINES
 from netlab.http.factory import HTTPFactory
 from netlab.http.files import StaticFiles
-
-_log = Logger()
+from netlab.http.log import AccessLog
 
 
 class Options(usage.Options):
@@ -30,10 +26,17 @@ class Options(usage.Options):
             "access-log",
             None,
             None,
-            "Append one line a request to this file, - for standard output, instead of the daemon's log.",
+            "Append a line a request to this file, or - for standard output; SIGHUP opens it anew.",
         ],
+        ["access-log-format", None, "combined", "combined or json."],
+        ["grace", None, 10.0, "Seconds that transfers under way are given at the end.", coerce.seconds],
     ]
-    optFlags = [["once", None, "Answer exactly one request, then stop with status 0."]]
+    optFlags = [
+        ["once", None, "Answer exactly one request, then stop with status 0."],
+        ["listing", None, "List folders that have no index file."],
+        ["dotfiles", None, "Serve names that begin with a dot, too."],
+        ["follow-symlinks", None, "Serve what symbolic links outside the root lead to, too."],
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,64 +56,52 @@ class Options(usage.Options):
         folder = os.path.dirname(self["access-log"] or "") or "."
         if not os.path.isdir(folder):
             raise usage.UsageError(f"--access-log {self['access-log']}: there is no such folder")
+        if self["access-log-format"] not in LINES:
+            raise usage.UsageError(
+                f"--access-log-format is {' or '.join(LINES)}, not {self['access-log-format']!r}"
+            )
         self["listen"] = self["listen"] or [coerce.tcp_endpoint("8080")]
 
 
 def makeService(options: Options, reactor: Any = None) -> Daemon:
     """Make the web server's service; *reactor* None takes the process for its own."""
     daemon = Daemon("netlab-http", reactor)
-    access_log = AccessLog(options["access-log"])
-    access_log.setServiceParent(daemon)
-    factory = HTTPFactory(
-        daemon.reactor,
-        [StaticFiles(options["root"], options["index"])],
-        record=access_log.record,
-        once=bool(options["once"]),
+    access_log = AccessLog(options["access-log"], options["access-log-format"])
+    daemon.on_hangup(access_log.reopen)
+    files = StaticFiles(
+        options["root"],
+        options["index"],
+        list_folders=bool(options["listing"]),
+        dotfiles=bool(options["dotfiles"]),
+        follow_symlinks=bool(options["follow-symlinks"]),
     )
+    factory = HTTPFactory(daemon.reactor, [files], record=access_log.record, once=bool(options["once"]))
     if options["once"]:
         factory.done.addCallback(lambda done: daemon.stop("one request is answered, as --once asks"))
+    _Running(factory, access_log, options["grace"]).setServiceParent(daemon)
     for endpoint in options["listen"]:
         daemon.listen_tcp(endpoint, factory)
-    daemon.announce(f"serves {os.path.realpath(options['root'])} on {' and '.join(options['listen'])}")
+    root, where = os.path.realpath(options["root"]), " and ".join(options["listen"])
+    daemon.announce(lambda: f"serves {root} on {where}")
     return daemon
 
 
-class AccessLog(Service):
-    """Write one line a request: to a file, to standard output (*path* "-"), or to the daemon's log (None)."""
+class _Running(Service):
+    """What has to be open while requests are answered, and how they come to an end."""
 
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-        self._write: Callable[[str], object] = _log_line
-        self._open_file = ExitStack()
+    def __init__(self, factory: HTTPFactory, access_log: AccessLog, grace: float) -> None:
+        self._factory = factory
+        self._access_log = access_log
+        self._grace = grace
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        self._access_log.open()
 
     def startService(self) -> None:
         super().startService()
-        if self._path is None:
-            return
-        if self._path == "-":
-            stream = sys.__stdout__
-        else:
-            try:
-                log_file = open(self._path, "a", encoding="ascii")  # noqa: SIM115
-                stream = self._open_file.enter_context(log_file)
-            except OSError as error:
-                reason = f"netlab-http: --access-log {self._path}: {error.strerror}"
-                raise StartRefused(reason) from error
-        self._write = lambda line: print(line, file=stream, flush=True)
+        self._access_log.open()
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         super().stopService()
-        self._write = _log_line
-        with suppress(OSError):  # the last line could not be written, which is logged already
-            self._open_file.close()
-
-    def record(self, exchange: Exchange) -> None:
-        """Write the line of one exchange; where it cannot be written, the exchange goes on."""
-        try:
-            self._write(combined_line(exchange))
-        except OSError as error:  # a full disk, a closed pipe
-            _log.error("the access log cannot be written: {error}", error=error)
-
-
-def _log_line(line: str) -> None:
-    _log.info("{line}", line=line)
+        return self._factory.drain(self._grace).addBoth(lambda drained: self._access_log.close())

@@ -7,7 +7,6 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 
 from netlab.arguments import Address
 from netlab.clocks import Clocks, read_clocks
-from netlab.errors import NetlabError
 from netlab.ping.prober import Prober, Sample
 from netlab.ping.stats import Statistics, Summary
 from netlab.udp import MachineProtocol, PeerProtocol, resolve, why_unreachable
@@ -56,11 +55,14 @@ class ProbeProtocol(PeerProtocol, MachineProtocol[Sample]):
     def _sample(self, sample: Sample) -> None:
         self._heard = self._heard or sample.rtt is not None
         self.statistics.add(sample)
-        self._each(sample)
+        try:
+            self._each(sample)
+        except Exception as mistake:  # the caller's, who hears of it as the run's end
+            self._finish(mistake)
         if self._prober.finished:
             self._finish(None)
 
-    def _finish(self, error: NetlabError | None) -> None:
+    def _finish(self, error: Exception | None) -> None:
         self._cancel_timer()
         if self.done.called:
             return
@@ -88,7 +90,7 @@ class Pinger:
         """
         Send *count* pings, one at a time, each waiting *timeout* seconds at most; *each* hears of every one.
 
-        Cancelling ends the run early with the summary so far.
+        Cancelling ends the run early with the summary so far; an exception in *each* ends it with that.
 
         Raises:
             Unreachable: no such host, no route, or nothing listens there.

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from functools import partial
 from typing import Any
 
 from twisted.python import usage
@@ -43,14 +44,16 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         # With --seed every client meets the same losses; without, each meets others.
         seeds = itertools.count(drawn) if seed is None else itertools.repeat(drawn)
         protocol = ReflectorProtocol(options["reply"], Impairment(options["loss"], seeds), daemon.reactor)
-        UDPService(address, protocol, daemon.reactor).setServiceParent(daemon)
-        where = address_text(address)
-        daemon.announce(f"on {where} {_promise(options['loss'], drawn)}", protocol.counts_line)
+        service = UDPService(address, protocol, daemon.reactor)
+        service.setServiceParent(daemon)
+        promise = partial(_promise, service, options["loss"], drawn)
+        daemon.announce(promise, protocol.counts_line)
     return daemon
 
 
-def _promise(loss: float, seed: int) -> str:
+def _promise(service: UDPService, loss: float, seed: int) -> str:
+    where = f"on {address_text(service.address)}"
     if loss == 0:
-        return "answers every ping"
+        return f"{where} answers every ping"
     repeat = f"seed {seed}; --seed {seed} repeats it, --loss 0 drops none"
-    return f"drops {loss:.1%} of all pings on purpose, at random ({repeat})"
+    return f"{where} drops {loss:.1%} of all pings on purpose, at random ({repeat})"

@@ -11,7 +11,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.daemon import StartRefused
-from netlab.http.tap import AccessLog, Options, makeService
+from netlab.http.log import AccessLog
+from netlab.http.tap import Options, makeService
 from tests.http.wire import exchange, folder, get, responses
 
 EXCHANGE = exchange()
@@ -47,6 +48,8 @@ class OptionsTests(SynchronousTestCase):
             ["--index", ""],
             ["--listen", "70000"],
             ["--access-log", str(self.root / "nothing" / "log")],
+            ["--access-log-format", "xml"],
+            ["--grace", "soon"],
             ["--colour"],
             ["stray"],
         ):
@@ -131,19 +134,19 @@ class AccessLogTests(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         log = AccessLog(None)
-        log.startService()
+        log.open()
         log.record(EXCHANGE)
         self.assertIn('"GET / HTTP/1.1" 200', events[-1]["line"])
-        log.stopService()
+        log.close()
 
     def test_standard_output(self) -> None:
         """A dash is standard output, which stays open."""
         stream = io.StringIO()
         self.patch(sys, "__stdout__", stream)
         log = AccessLog("-")
-        log.startService()
+        log.open()
         log.record(EXCHANGE)
-        log.stopService()
+        log.close()
         log.record(EXCHANGE)
         self.assertEqual(stream.getvalue().count("\n"), 1)
 
@@ -153,7 +156,7 @@ class AccessLogTests(SynchronousTestCase):
         globalLogPublisher.addObserver(events.append)
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         log = AccessLog("/dev/full")
-        log.startService()
+        log.open()
         log.record(EXCHANGE)
         self.assertIn("No space left", str(events[-1]["error"]))
-        log.stopService()
+        log.close()
