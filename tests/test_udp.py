@@ -1,0 +1,225 @@
+"""UDP: a port that nothing closes, the driver of datagram machines, peers that cannot be reached."""
+
+import errno
+from collections import deque
+from typing import Any
+
+from twisted.internet.error import MessageLengthError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from netlab.arguments import Address
+from netlab.clocks import Instant
+from netlab.errors import WireError
+from netlab.testing import MemoryPort, TestClocks
+from netlab.udp import BATCH, DatagramPort, MachineProtocol, PeerProtocol, why_unreachable
+
+PEER = ("127.0.0.1", 4000)
+HERE = ("127.0.0.1", 5000)
+
+
+class Socket:
+    """A socket whose queue is a list of datagrams and errors."""
+
+    def __init__(self, *queue: bytes | OSError) -> None:
+        self.queue = deque(queue)
+
+    def recvfrom(self, size: int) -> tuple[bytes, tuple[Any, ...]]:
+        if not self.queue:
+            raise BlockingIOError
+        item = self.queue.popleft()
+        if isinstance(item, OSError):
+            raise item
+        return item[:size], (*PEER, 0, 0)
+
+
+class Kept(DatagramProtocol):
+    def __init__(self) -> None:
+        self.received: list[bytes] = []
+        self.failures: list[OSError] = []
+
+    def datagramReceived(self, datagram: bytes, addr: Address) -> None:
+        if datagram == b"poison":
+            raise ZeroDivisionError
+        assert addr == PEER
+        self.received.append(datagram)
+
+    def networkError(self, failure: OSError) -> None:
+        self.failures.append(failure)
+
+
+class PortTests(SynchronousTestCase):
+    """`DatagramPort` on a socket of our making."""
+
+    def port(self, protocol: DatagramProtocol, *queue: bytes | OSError) -> Any:
+        port: Any = DatagramPort(0, protocol, "127.0.0.1", Clock())
+        port.socket = Socket(*queue)
+        return port
+
+    def test_batches(self) -> None:
+        """A turn reads a bounded number of datagrams, empty ones too; draining reads them all."""
+        kept = Kept()
+        port = self.port(kept, *[b""] * (3 * BATCH))
+        port.doRead()
+        self.assertEqual(len(kept.received), BATCH)
+        port.drain()
+        self.assertEqual(len(kept.received), 3 * BATCH)
+
+    def test_endless_queue(self) -> None:
+        """Draining ends although the queue does not."""
+        port = self.port(Kept())
+        port.socket.recvfrom = lambda size: (b"", PEER)
+        port.drain()
+
+    def test_largest(self) -> None:
+        """The largest datagram comes whole."""
+        kept = Kept()
+        self.port(kept, bytes(65_507)).doRead()
+        self.assertEqual(len(kept.received[0]), 65_507)
+
+    def test_errors(self) -> None:
+        """An error is told to the protocol, and what is behind it is read."""
+        kept, refused = Kept(), ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        self.port(kept, b"a", refused, b"b").doRead()
+        self.assertEqual((kept.received, kept.failures), ([b"a", b"b"], [refused]))
+        self.port(DatagramProtocol(), refused).doRead()
+
+    def test_mistake(self) -> None:
+        """A mistake in the protocol is logged, and costs one datagram."""
+        kept = Kept()
+        self.port(kept, b"poison", b"a").doRead()
+        self.assertEqual(kept.received, [b"a"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Machine:
+    """Echoes what it hears, says so, and wants to be woken a second later."""
+
+    def __init__(self) -> None:
+        self.due: list[tuple[bytes, Address]] = []
+        self.wake: float | None = None
+
+    def receive(self, datagram: bytes, peer: Address, now: Instant) -> list[str]:
+        if datagram == b"bad":
+            raise WireError("bad")
+        self.due.append((datagram, peer))
+        self.wake = now.monotonic + 1
+        return [datagram.decode()]
+
+    def outgoing(self, now: Instant) -> list[tuple[bytes, Address]]:
+        due, self.due = self.due, []
+        return due
+
+    def deadline(self) -> float | None:
+        return self.wake
+
+    def expire(self, now: Instant) -> list[str]:
+        self.wake = None
+        return [f"woken at {now.monotonic:g}"]
+
+
+class DriverTests(SynchronousTestCase):
+    """`MachineProtocol`"""
+
+    def setUp(self) -> None:
+        self.clocks, self.events = TestClocks(), list[str]()
+        self.protocol = MachineProtocol(Machine(), self.sink, self.clocks.clock, self.clocks)
+        self.port = MemoryPort(HERE, self.protocol)
+
+    def sink(self, event: str) -> None:
+        if event == "fail":
+            raise ZeroDivisionError
+        self.events.append(event)
+
+    def test_drives(self) -> None:
+        """Datagrams go in, events and datagrams come out, and the machine is woken at its deadline."""
+        self.protocol.datagramReceived(b"a", PEER)
+        self.assertEqual((self.port.take(), self.events), ([(b"a", PEER)], ["a"]))
+        self.clocks.advance(0.5)
+        self.protocol.datagramReceived(b"b", PEER)
+        self.clocks.advance(0.75)
+        self.assertEqual(self.events, ["a", "b"])
+        self.clocks.advance(0.25)
+        self.assertEqual(self.events, ["a", "b", "woken at 1.5"])
+        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
+
+    def test_stops(self) -> None:
+        """A stopped port leaves no timer behind."""
+        self.protocol.datagramReceived(b"a", PEER)
+        self.port.stopListening()
+        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
+
+    def test_rejected(self) -> None:
+        """What breaks the format is counted, and changes nothing."""
+        for _ in range(5):
+            self.protocol.datagramReceived(b"bad", PEER)
+        self.assertEqual((self.protocol.rejected, self.events, self.port.written), (5, [], []))
+
+    def test_mistaken_sink(self) -> None:
+        """A mistake of the sink costs the event and nothing else."""
+        self.protocol.datagramReceived(b"fail", PEER)
+        self.assertEqual(self.port.take(), [(b"fail", PEER)])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_unsent(self) -> None:
+        """What the system does not take is counted."""
+        failures: list[Any] = [OSError(errno.ENOBUFS, "No buffer space"), MessageLengthError("too long")]
+        for failure in failures:
+            self.port.failure = failure
+            self.protocol.datagramReceived(b"a", PEER)
+        self.assertEqual((self.protocol.unsent, self.port.written), (2, []))
+
+
+class Peer(PeerProtocol):
+    def __init__(self) -> None:
+        super().__init__(PEER)
+        self.failures: list[OSError] = []
+
+    def networkError(self, failure: OSError) -> None:
+        self.failures.append(failure)
+
+
+class Handle:
+    connected: Address | None = None
+
+    def connect(self, peer: Address) -> None:
+        self.connected = peer
+
+
+class PeerTests(SynchronousTestCase):
+    """`PeerProtocol`"""
+
+    def test_connects(self) -> None:
+        """It speaks with its peer alone."""
+        protocol = Peer()
+        port = MemoryPort(HERE, protocol)
+        protocol.send(b"a")
+        self.assertEqual(port.take(), [(b"a", PEER)])
+        protocol.connectionRefused()
+        self.assertEqual(protocol.failures[0].errno, errno.ECONNREFUSED)
+
+    def test_no_route(self) -> None:
+        """Where there is no route, that is told; and the next time there may be one."""
+        protocol, handle = Peer(), Handle()
+        port = MemoryPort(HERE, protocol)
+        port.getHandle = lambda: handle  # type: ignore[attr-defined]
+        for number in (errno.ENETUNREACH, errno.EDESTADDRREQ):
+            port.failure = OSError(number, "no")
+            protocol.send(b"a")
+        self.assertEqual(len(protocol.failures), 2)
+        self.assertEqual(handle.connected, PEER)
+        port.failure = OSError(errno.ENETUNREACH, "no")
+        protocol.startProtocol()
+        self.assertEqual(len(protocol.failures), 3)
+
+    def test_words(self) -> None:
+        """A user is told in one line."""
+        refused = why_unreachable(PEER, ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
+        self.assertEqual(str(refused), "127.0.0.1:4000 refused: nothing listens on that UDP port")
+        other = why_unreachable(("::1", 1), OSError(errno.ENETUNREACH, "Network is unreachable"))
+        self.assertEqual(str(other), "[::1]:1 cannot be reached: network is unreachable")
+
+    def test_abstract(self) -> None:
+        """What to do with an error is for each client to say."""
+        self.assertRaises(NotImplementedError, PeerProtocol(PEER).networkError, OSError())
