@@ -53,7 +53,8 @@ class MemoryPort:
         self.waiting: list[tuple[bytes, Address]] = []  # what `drain` finds in the queue
         self.connected: Address | None = None
         self.failure: OSError | None = None  # what the next `write` or `connect` meets
-        self.protocol.makeConnection(self)
+        transport: Any = self
+        self.protocol.makeConnection(transport)
 
     def write(self, datagram: bytes, addr: Address | None = None) -> None:
         self._fail()

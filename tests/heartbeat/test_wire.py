@@ -1,5 +1,6 @@
 """The heartbeat's line in octets."""
 
+import contextlib
 import time
 
 from hypothesis import given
@@ -35,7 +36,7 @@ REFUSED = (
     b"Heartbeat 1 5\n6",
     b"Heart 1 5",
     b"Heartbeat 1 5\xff",
-    "Heartbeat ١ 5".encode(),
+    "Heartbeat \u0661 5".encode(),
     b"Heartbeat 1 5" + b"\0" * MAX_LINE,
     bytes(65_507),
 )
@@ -77,7 +78,5 @@ class WireTests(SynchronousTestCase):
     @given(st.one_of(st.binary(max_size=60), st.binary(max_size=30).map(lambda b: b"Heartbeat 1 " + b)))
     def test_random(self, datagram: bytes) -> None:
         """No octets raise anything but `WireError`, nor does any part of a good line."""
-        try:
+        with contextlib.suppress(WireError):
             decode(datagram)
-        except WireError:
-            pass
