@@ -5,23 +5,9 @@ from urllib.parse import quote
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from tests.processes import ENVIRONMENT, PATIENCE, WWW, daemon, require_program
-
-OPTIONS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--no-proxy-server",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.processes import WWW, daemon
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +15,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the sample site."""
     with daemon(tmp_path_factory.mktemp("site"), "netlab-http", "--root", WWW) as web:
         yield f"http://127.0.0.1:{web.port}"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """A Chromium without a window, its profile new."""
-    home = tmp_path_factory.mktemp("chromium")
-    options = webdriver.ChromeOptions()
-    options.binary_location = require_program("chromium")
-    for option in (*OPTIONS, f"--user-data-dir={home / 'profile'}"):
-        options.add_argument(option)
-    service = Service(require_program("chromedriver"), env={**ENVIRONMENT, "HOME": str(home)})
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        driver.set_page_load_timeout(PATIENCE)
-        yield driver
-    finally:
-        driver.quit()
 
 
 def test_page(site: str, browser: webdriver.Chrome) -> None:
