@@ -75,12 +75,19 @@ def _status_of(failure: Failure) -> int:
             complain("interrupted")
             return DID_NOT_WORK
         case BrokenPipeError():  # the reader of our output has gone, as `| head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _give_up_output()
             return DID_NOT_WORK
         case OSError():
             complain(f"cannot write {error.filename or 'the output'}: {error.strerror}")
+            _give_up_output()
             return DID_NOT_WORK
         case _:
             failure.raiseException()
     complain(str(error))
     return status
+
+
+def _give_up_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter would fail on it once more at its exit."""
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
