@@ -9,7 +9,9 @@ from twisted.python import usage
 
 from netlab import options as coerce
 from netlab.daemon import Daemon
-from netlab.http.access import LINES
+from netlab.http.access import LINES, Exchange
+from netlab.http.admin import Admin
+from netlab.http.counters import Counters
 from netlab.http.factory import HTTPFactory
 from netlab.http.files import StaticFiles
 from netlab.http.log import AccessLog
@@ -29,6 +31,7 @@ class Options(usage.Options):
             "Append a line a request to this file, or - for standard output; SIGHUP opens it anew.",
         ],
         ["access-log-format", None, "combined", "combined or json."],
+        ["admin", None, None, "Endpoint or port for /healthz and /metrics."],
         ["grace", None, 10.0, "Seconds that transfers under way are given at the end.", coerce.seconds],
     ]
     optFlags = [
@@ -61,6 +64,8 @@ class Options(usage.Options):
                 f"--access-log-format is {' or '.join(LINES)}, not {self['access-log-format']!r}"
             )
         self["listen"] = self["listen"] or [coerce.tcp_endpoint("8080")]
+        if self["admin"] is not None:
+            self["admin"] = coerce.tcp_endpoint(self["admin"])
 
 
 def makeService(options: Options, reactor: Any = None) -> Daemon:
@@ -68,6 +73,12 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     daemon = Daemon("netlab-http", reactor)
     access_log = AccessLog(options["access-log"], options["access-log-format"])
     daemon.on_hangup(access_log.reopen)
+    counters = Counters()
+
+    def record(exchange: Exchange) -> None:
+        access_log.record(exchange)
+        counters.add(exchange.method, exchange.status, exchange.octets, exchange.seconds)
+
     files = StaticFiles(
         options["root"],
         options["index"],
@@ -75,12 +86,17 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         dotfiles=bool(options["dotfiles"]),
         follow_symlinks=bool(options["follow-symlinks"]),
     )
-    factory = HTTPFactory(daemon.reactor, [files], record=access_log.record, once=bool(options["once"]))
+    factory = HTTPFactory(
+        daemon.reactor, [files], record=record, refused=counters.refuse, once=bool(options["once"])
+    )
     if options["once"]:
         factory.done.addCallback(lambda done: daemon.stop("one request is answered, as --once asks"))
     _Running(factory, access_log, options["grace"]).setServiceParent(daemon)
     for endpoint in options["listen"]:
         daemon.listen_tcp(endpoint, factory)
+    if options["admin"] is not None:
+        admin = Admin(counters, lambda: len(factory.connections), lambda: not factory.draining)
+        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [admin]))
     root, where = os.path.realpath(options["root"]), " and ".join(options["listen"])
     daemon.announce(lambda: f"serves {root} on {where}")
     return daemon

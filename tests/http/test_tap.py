@@ -102,6 +102,19 @@ class ServiceTests(SynchronousTestCase):
         self.assertIn('"GET / HTTP/1.1" 200 4 "-" "-"', line)
         self.successResultOf(service.stopService())
 
+    def test_admin(self) -> None:
+        """The administrator's endpoint tells what the server has done."""
+        service = self.make("--admin", "9000")
+        service.startService()
+        self.ask()
+        (port, factory, *_) = self.reactor.tcpServers[1]
+        self.assertEqual(port, 9000)
+        transport = StringTransport()
+        protocol = factory.buildProtocol(None)
+        protocol.makeConnection(transport)
+        protocol.dataReceived(get("/metrics"))
+        self.assertIn(b'netlab_http_requests_total{method="GET",status="200"} 1.0', transport.value())
+
     def test_once(self) -> None:
         """After one request the reactor stops."""
         service = self.make("--once")
