@@ -122,7 +122,9 @@ class RequestParser(_Parser):
 
     def _take_request_line(self) -> bool:
         self.start_line = bytes(self._buffer[:256])
-        line = self._lines.take(self._limits.start_line, 414, "the request line")
+        # Where the limit falls into the method, it is no long target that is the matter.
+        long_method = b" " not in self._buffer[: self._limits.start_line]
+        line = self._lines.take(self._limits.start_line, 400 if long_method else 414, "the request line")
         if line == b"" and not self._empty_line_skipped:  # RFC 9112 §2.2
             self._empty_line_skipped = True
             return self._take_request_line()
