@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := netlab twisted tests tac
 
-.PHONY: run test lint clean
+.PHONY: run test lint obligations clean
 
 run: .venv/run
 	@echo
@@ -25,6 +25,10 @@ lint: .venv/test
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+
+# Every obligation of an HTTP/1.1 origin server of files, kept or not, as a table.
+obligations: .venv/test
+	$(BIN)/python -m tests.obligations
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
