@@ -1,10 +1,14 @@
 """Daemons: how they refuse to start, announce themselves, reload and stop."""
 
+import resource
 import signal
+import time
 from typing import Any
 
+import twisted.internet
 from twisted.application.service import Service
 from twisted.internet.error import CannotListenError, ReactorNotRunning
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -73,3 +77,38 @@ class DaemonTests(SynchronousTestCase):
         self.assertEqual(
             called, [(self.daemon.stop, "SIGTERM"), (self.daemon.stop, "SIGINT"), (self.daemon.hang_up,)]
         )
+
+    def test_endpoint(self) -> None:
+        """An endpoint that does not exist, or whose files do not, is refused in one line."""
+        for endpoint in ("nosuch:80", "tcp:http:x", "ssl:0:privateKey=/nonexistent:certKey=/nonexistent", ""):
+            with self.subTest(endpoint=endpoint):
+                refusal = self.assertRaises(StartRefused, self.daemon.listen_tcp, endpoint, Factory())
+                self.assertTrue(
+                    str(refusal).startswith(f"netlab-test: --listen {endpoint}: no such endpoint (")
+                )
+                self.assertNotIn("\n", str(refusal))
+
+    def test_own_process(self) -> None:
+        """In a process of its own it schedules in monotonic time, may open many files, and hears signals."""
+        limits: list[Any] = []
+        self.patch(twisted.internet, "reactor", self.reactor)
+        self.patch(resource, "setrlimit", lambda what, limit: limits.append(limit))
+        self.patch(signal, "signal", lambda number, handler: None)
+        daemon = Daemon("netlab-own")
+        self.assertIs(self.reactor.seconds, time.monotonic)
+        self.assertEqual(limits, [(resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2])
+        answered: list[None] = []
+        self.patch(daemon, "_answer_signals", lambda: answered.append(None))
+        daemon.startService()
+        self.reactor.run()
+        self.assertEqual(answered, [None])
+
+    def test_file_limit(self) -> None:
+        """A limit that cannot be raised stays as it is."""
+
+        def refuse(what: int, limit: tuple[int, int]) -> None:
+            raise ValueError("not allowed to raise maximum limit")
+
+        self.patch(twisted.internet, "reactor", self.reactor)
+        self.patch(resource, "setrlimit", refuse)
+        Daemon("netlab-own")

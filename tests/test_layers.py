@@ -12,11 +12,11 @@ LAYERS = {
     0: "errors clocks arguments http.message http.media",
     1: "http.dates http.framing http.parse http.serialize http.target ping.text heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
-    " http.tree http.validators"
+    " http.tree http.validators http.rules http.config"
     " ping.impair ping.reflector ping.prober ping.stats ping.report"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
     3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
-    " http.log http.server ping.client ping.server heartbeat.sender heartbeat.server",
+    " http.log http.server http.site ping.client ping.server heartbeat.sender heartbeat.server",
     4: "http.tap ping.tap heartbeat.tap clients.running clients.http clients.ping clients.heartbeat"
     " clients.__main__",
 }
@@ -105,3 +105,11 @@ class LayerTests(SynchronousTestCase):
                 self.assertIn(expected, "\n".join(breaches({"netlab.clocks": source})))
         self.assertEqual(breaches({"netlab.unknown": ""}), ["netlab.unknown has no layer"])
         self.assertEqual(breaches({"netlab.udp": "import twisted"}), [])
+
+    def test_packages(self) -> None:
+        """A package's `__init__` hands on names of its own modules, and of nothing else."""
+        for path in PACKAGE.rglob("__init__.py"):
+            package = ".".join(("netlab", *path.relative_to(PACKAGE).parts[:-1]))
+            with self.subTest(package=package):
+                foreign = [name for name in imports(path.read_text()) if not name.startswith(f"{package}.")]
+                self.assertEqual(foreign, [])

@@ -1,19 +1,33 @@
 """UDP: a port that nothing closes, the driver of datagram machines, peers that cannot be reached."""
 
 import errno
+import os
+import select
+import socket
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from netlab import udp
 from netlab.arguments import Address
 from netlab.clocks import Instant
-from netlab.errors import WireError
+from netlab.errors import Unreachable, WireError
 from netlab.testing import MemoryPort, TestClocks
-from netlab.udp import BATCH, DatagramPort, MachineProtocol, PeerProtocol, why_unreachable
+from netlab.udp import (
+    BATCH,
+    DatagramPort,
+    MachineProtocol,
+    PeerProtocol,
+    UDPService,
+    resolve,
+    why_unreachable,
+)
+from tests.memory import MemoryReactor, OpenedPort
 
 PEER = ("127.0.0.1", 4000)
 HERE = ("127.0.0.1", 5000)
@@ -65,6 +79,14 @@ class PortTests(SynchronousTestCase):
         self.assertEqual(len(kept.received), BATCH)
         port.drain()
         self.assertEqual(len(kept.received), 3 * BATCH)
+
+    def test_empty_queue(self) -> None:
+        """Draining asks no further once the queue is empty."""
+        port, asked = self.port(Kept(), b"a"), list[int]()
+        receive = port.socket.recvfrom
+        port.socket.recvfrom = lambda size: (asked.append(size), receive(size))[1]
+        port.drain()
+        self.assertEqual(len(asked), 2)
 
     def test_endless_queue(self) -> None:
         """Draining ends although the queue does not."""
@@ -213,6 +235,15 @@ class PeerTests(SynchronousTestCase):
         protocol.startProtocol()
         self.assertEqual(len(protocol.failures), 3)
 
+    def test_connected_already(self) -> None:
+        """An error of another kind leaves the connection as it is."""
+        protocol, handle = Peer(), Handle()
+        port = MemoryPort(HERE, protocol)
+        port.getHandle = lambda: handle  # type: ignore[attr-defined]
+        port.failure = OSError(errno.ENETUNREACH, "no")
+        protocol.send(b"a")
+        self.assertIsNone(handle.connected)
+
     def test_words(self) -> None:
         """A user is told in one line."""
         refused = why_unreachable(PEER, ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
@@ -223,3 +254,124 @@ class PeerTests(SynchronousTestCase):
     def test_abstract(self) -> None:
         """What to do with an error is for each client to say."""
         self.assertRaises(NotImplementedError, PeerProtocol(PEER).networkError, OSError())
+
+
+class FakeSocket(Socket):
+    """A socket that the system may watch: it is the reading end of a pipe."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading, self.writing = os.pipe()
+
+    def bind(self, address: Address) -> None:
+        self.bound = address
+
+    def getsockname(self) -> Address:
+        return HERE
+
+    def fileno(self) -> int:
+        return self.reading
+
+    def close(self) -> None:
+        os.close(self.reading)
+        os.close(self.writing)
+
+
+class LocalPort(DatagramPort):
+    """A port whose socket is none of the system's."""
+
+    def createInternetSocket(self) -> Any:
+        return FakeSocket()
+
+
+class ServiceTests(SynchronousTestCase):
+    """`UDPService`, and the descriptor that the reactor watches in the socket's place."""
+
+    def setUp(self) -> None:
+        self.patch(udp, "DatagramPort", LocalPort)
+        self.reactor: Any = MemoryReactorClock()
+        self.service = UDPService(HERE, Kept(), self.reactor)
+        self.port: Any = self.service._port
+
+    def stop(self) -> None:
+        stopped: Any = self.service.stopService()
+        self.reactor.advance(0)
+        self.successResultOf(stopped)
+
+    def test_watched(self) -> None:
+        """The reactor watches a descriptor that errors on the socket do not touch, and that reads."""
+        self.service.startService()
+        self.assertEqual(self.service.address, HERE)
+        self.assertNotEqual(self.port.fileno(), self.port.socket.fileno())
+        ready = select.poll()
+        ready.register(self.port.fileno(), select.POLLIN)
+        self.assertEqual(ready.poll(0), [])
+        os.write(self.port.socket.writing, b"x")
+        self.assertEqual(ready.poll(0), [(self.port.fileno(), select.POLLIN)])
+        self.stop()
+        self.assertEqual(self.reactor.getReaders(), [])
+
+    def test_paused(self) -> None:
+        """Reading that is paused goes on with the same descriptor."""
+        self.service.startService()
+        watched = self.port.fileno()
+        self.port.stopReading()
+        self.port.startReading()
+        self.assertEqual(self.port.fileno(), watched)
+        self.stop()
+
+    def test_again(self) -> None:
+        """A service that stopped can start again, watched as before."""
+        for _ in range(2):
+            self.service.privilegedStartService()
+            self.service.startService()
+            self.assertNotEqual(self.port.fileno(), self.port.socket.fileno())
+            self.stop()
+        self.assertIsNone(self.service.stopService())
+
+    def test_without_epoll(self) -> None:
+        """Where the system has no epoll, the socket itself is watched."""
+        self.patch(udp, "select", object())
+        self.service.startService()
+        self.assertEqual(self.port.fileno(), self.port.socket.fileno())
+        self.stop()
+
+
+class ResolveTests(SynchronousTestCase):
+    """`resolve`: what needs no name server."""
+
+    def test_addresses(self) -> None:
+        """An address is its own, of either family."""
+        for host in ("127.0.0.1", "::1"):
+            self.assertEqual(self.successResultOf(resolve(MemoryReactor(), host, 5)), (host, 5))
+
+    def test_no_such_host(self) -> None:
+        """What cannot be looked up is unreachable, in one line."""
+        for host in ("a..b", "a" * 64, ".", "a." * 500):
+            with self.subTest(host=host[:20]):
+                failure = self.failureResultOf(resolve(MemoryReactor(), host, 5), Unreachable)
+                self.assertNotIn("\n", str(failure.value))
+
+    def test_look_up_that_fails(self) -> None:
+        """The system's reason is told."""
+
+        def look_up(host: str, port: int, type: int) -> NoReturn:  # noqa: A002 - the name is getaddrinfo's
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        self.patch(socket, "getaddrinfo", look_up)
+        failure = self.failureResultOf(resolve(MemoryReactor(), "a.example", 5), Unreachable)
+        self.assertEqual(str(failure.value), "no such host: a.example (name or service not known)")
+
+
+class OpenTests(SynchronousTestCase):
+    """`PeerProtocol.open`"""
+
+    def test_family(self) -> None:
+        """The port is of the peer's family, of the system's choice, and connected to the peer."""
+        self.patch(udp, "DatagramPort", OpenedPort)
+        self.patch(OpenedPort, "opened", [])
+        for peer, interface in ((PEER, "0.0.0.0"), (("::1", 5), "::")):
+            protocol = Peer()
+            protocol.peer = peer
+            port: Any = protocol.open(MemoryReactor())
+            self.assertEqual((port.interface, port.connected), (interface, peer))

@@ -155,6 +155,8 @@ class HTTPFactory(Factory):
     def _checked(self, request: Request, response: Response) -> Response:
         try:
             require_sendable(response.fields)
+            if not 200 <= response.status <= 599:
+                raise ValueError(f"{response.status} is no final status")
         except ValueError as error:
             response.close()
             return self._mistake(request, error)

@@ -83,9 +83,8 @@ class StaticFiles:
         if listing.prefers_json(request.fields.get("accept")):
             content_type, body = "application/json", listing.json(entries)
         else:
-            title = "/".join(("", *path.segments, ""))
             content_type = "text/html; charset=utf-8"
-            body = listing.html(title, entries, path.query, top=not path.segments)
+            body = listing.html(path.decoded, entries, path.query, top=not path.segments)
         fields = (("Content-Type", content_type), ("Vary", "Accept"), respond.NOSNIFF)
         return Response(200, Fields(fields), body)
 

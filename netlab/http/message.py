@@ -36,6 +36,8 @@ REASONS = {
     505: "HTTP Version Not Supported",
 }
 
+BODILESS = frozenset({204, 304})  # responses that have no body, whatever they are given (RFC 9112 §6.3)
+
 # RFC 9110 §9 and RFC 5789: methods that a file server knows, whether it allows them or not.
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 

@@ -22,7 +22,7 @@ from netlab.http.framing import (
     Malformed,
     declared_length,
 )
-from netlab.http.message import Request, ResponseHead
+from netlab.http.message import BODILESS, Request, ResponseHead
 
 
 class _End(Enum):
@@ -203,7 +203,7 @@ class ResponseParser(_Parser):
         return True
 
     def _body_of(self, head: ResponseHead) -> BodyDecoder:
-        if self._method == "HEAD" or head.status in (204, 304):  # RFC 9112 §6.3
+        if self._method == "HEAD" or head.status in BODILESS:  # RFC 9112 §6.3
             return LengthBody(self._buffer, 0)
         length = declared_length(head.fields, head.version)
         return EndlessBody(self._buffer) if length is None else self._framed(length)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from netlab.http.conditional import Verdict, evaluate, range_applies
 from netlab.http.dates import imf_fixdate
 from netlab.http.media import media_type
-from netlab.http.message import KNOWN_METHODS, REASONS, Fields, FileSlice, Request, Response
+from netlab.http.message import BODILESS, KNOWN_METHODS, REASONS, Fields, FileSlice, Request, Response
 from netlab.http.ranges import Range, content_range, last_boundary, parse_ranges, part_head
 from netlab.http.validators import ETag, etag_of_file
 
@@ -59,7 +59,7 @@ def sent_fields(response: Response, request: Request | None, last: bool, now: fl
     *request* is None where it could not be read; *last* says that the connection closes after it.
     """
     fields = [("Date", imf_fixdate(now)), ("Server", "netlab"), *response.fields]
-    if response.status >= 200 and response.status not in (204, 304):  # RFC 9110 §8.6
+    if response.status not in BODILESS:  # RFC 9110 §8.6
         fields.append(("Content-Length", str(response.length)))
     if last:
         fields.append(("Connection", "close"))

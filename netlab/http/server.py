@@ -23,7 +23,7 @@ from netlab.http.access import Exchange
 from netlab.http.body import BodyReader, ConnectionBody, FileChanged, WantedBody
 from netlab.http.deadline import Phase, PhaseTimer
 from netlab.http.framing import Malformed
-from netlab.http.message import Request, Response
+from netlab.http.message import BODILESS, Request, Response
 from netlab.http.parse import END, RequestParser
 from netlab.http.serialize import response_head
 
@@ -235,7 +235,7 @@ class HTTPProtocol(Protocol):
         head = response_head(response.status, respond.sent_fields(response, request, self._last, seconds))
         self._status = response.status
         self._octets = 0
-        bodiless = request is not None and request.method == "HEAD"
+        bodiless = response.status in BODILESS or (request is not None and request.method == "HEAD")
         if isinstance(response.body, bytes):
             body = b"" if bodiless else response.body
             self._octets = len(body)

@@ -1,20 +1,27 @@
 """`twistd netlab-http`: options and wiring of the web server."""
 
 import os
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python import usage
 
 from netlab import options as coerce
 from netlab.daemon import Daemon
+from netlab.http import config
 from netlab.http.access import LINES, Exchange
 from netlab.http.admin import Admin
 from netlab.http.counters import Counters
 from netlab.http.factory import HTTPFactory
 from netlab.http.files import StaticFiles
 from netlab.http.log import AccessLog
+from netlab.http.rules import Rules
+from netlab.http.site import Site
+
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -31,6 +38,12 @@ class Options(usage.Options):
             "Append a line a request to this file, or - for standard output; SIGHUP opens it anew.",
         ],
         ["access-log-format", None, "combined", "combined or json."],
+        [
+            "config",
+            None,
+            None,
+            "TOML file of rules for fields, redirects, passwords and more; SIGHUP reads it.",
+        ],
         ["admin", None, None, "Endpoint or port for /healthz and /metrics."],
         ["grace", None, 10.0, "Seconds that transfers under way are given at the end.", coerce.seconds],
     ]
@@ -63,6 +76,7 @@ class Options(usage.Options):
             raise usage.UsageError(
                 f"--access-log-format is {' or '.join(LINES)}, not {self['access-log-format']!r}"
             )
+        self["rules"] = Rules() if self["config"] is None else _read_rules(self["config"])
         self["listen"] = self["listen"] or [coerce.tcp_endpoint("8080")]
         if self["admin"] is not None:
             self["admin"] = coerce.tcp_endpoint(self["admin"])
@@ -86,8 +100,11 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         dotfiles=bool(options["dotfiles"]),
         follow_symlinks=bool(options["follow-symlinks"]),
     )
+    site = Site(files, options["rules"])
+    if options["config"] is not None:
+        daemon.on_hangup(partial(_reload, site, options["config"]))
     factory = HTTPFactory(
-        daemon.reactor, [files], record=record, refused=counters.refuse, once=bool(options["once"])
+        daemon.reactor, [site], record=record, refused=counters.refuse, once=bool(options["once"])
     )
     if options["once"]:
         factory.done.addCallback(lambda done: daemon.stop("one request is answered, as --once asks"))
@@ -100,6 +117,25 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     root, where = os.path.realpath(options["root"]), " and ".join(options["listen"])
     daemon.announce(lambda: f"serves {root} on {where}")
     return daemon
+
+
+def _read_rules(path: str) -> Rules:
+    """Read a file of rules. Raises: UsageError: with file, line and key."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return config.parse(file.read(), path)
+    except (OSError, UnicodeError) as error:
+        raise usage.UsageError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
+    except config.ConfigError as error:
+        raise usage.UsageError(str(error)) from error
+
+
+def _reload(site: Site, path: str) -> None:
+    try:
+        site.rules = _read_rules(path)
+        _log.info("the rules of {path} hold from now on", path=path)
+    except usage.UsageError as error:
+        _log.error("{error}; the old rules stay", error=error)
 
 
 class _Running(Service):

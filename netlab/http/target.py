@@ -25,6 +25,11 @@ class Path:
     raw: str  # the path as written, percent signs and all
     query: str  # with its question mark; empty: none
 
+    @property
+    def decoded(self) -> str:
+        """The path in characters: ``/`` before each segment, and at the end of a folder's."""
+        return "/".join(("", *self.segments, *("",) * self.folder))
+
 
 def parse_path(target: str) -> Path:
     """

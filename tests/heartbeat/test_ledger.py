@@ -54,6 +54,9 @@ class LedgerTests(SynchronousTestCase):
         entries = self.enter(1, 2 + WINDOW, 2)
         self.assertEqual(entries[2].place, Place.DUPLICATE)
         self.assertEqual(self.enter(1, 1 + WINDOW, 2)[2].place, Place.LATE)
+        self.assertEqual(self.enter(1, WINDOW, 1)[2].place, Place.DUPLICATE)
+        self.ledger.enter(beat(1, sent=WINDOW))
+        self.assertEqual(self.counts(), (2, WINDOW - 2, 0, 2))
 
     def test_restart(self) -> None:
         """A number heard before, sent later than the highest, begins a new count."""
@@ -96,3 +99,41 @@ class LedgerTests(SynchronousTestCase):
             heard.add(number)
         self.assertEqual((ledger.beats, ledger.lost), (len(heard), len(lost_now)))
         self.assertEqual(ledger.beats + ledger.duplicates, len(numbers))
+
+    @given(
+        st.lists(
+            st.one_of(
+                st.integers(-5, 5),
+                st.integers(-WINDOW - 3, -WINDOW + 3),
+                st.integers(WINDOW - 3, WINDOW + 3),
+                st.sampled_from([MAX_GAP - 1, MAX_GAP, MAX_GAP + 1, 2**40]),
+            ),
+            max_size=40,
+        )
+    )
+    def test_at_the_edges(self, steps: list[int]) -> None:
+        """At the window's lower end and at the longest gap, too, the counts are those of the sets."""
+        ledger, lost, number = Ledger(), 0, 5000
+        first = highest = -1
+        heard = set[int]()
+        for step in steps:
+            number = max(0, (number if highest < 0 else highest) + step)
+            entry = ledger.enter(beat(number, sent=0))
+            if highest < 0 or number - highest > MAX_GAP:
+                expected = Entry(Place.NEXT if highest < 0 else Place.RESTART)
+                first, heard = number, set[int]()
+            elif number > highest:
+                expected = Entry(Place.NEXT, range(highest + 1, number))
+                lost += number - highest - 1
+            elif number in heard or highest - number >= WINDOW:
+                expected = Entry(Place.DUPLICATE)
+            else:
+                expected = Entry(Place.LATE, found=number > first)
+                lost -= number > first
+            self.assertEqual(entry, expected)
+            if expected.place is not Place.DUPLICATE:
+                heard.add(number)
+            if expected.place in (Place.NEXT, Place.RESTART):
+                highest = number
+            self.assertEqual(ledger.lost, lost)
+            self.assertTrue(ledger.lost >= 0 and ledger._window < 2**WINDOW)

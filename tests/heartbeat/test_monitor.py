@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -99,6 +101,30 @@ class MonitorTests(SynchronousTestCase):
         """Patience and places are more than none."""
         self.assertRaises(ValueError, Monitor, 0)
         self.assertRaises(ValueError, Monitor, 1, 0)
+
+    @given(st.lists(st.tuples(st.sampled_from([A, B, C]), st.integers(0, 24), st.booleans()), max_size=60))
+    def test_any_life(self, script: list[tuple[tuple[str, int], int, bool]]) -> None:
+        """Whoever beats whenever: stopped is who was silent for the timeout, and up who was not alive."""
+        monitor, now, number = Monitor(timeout=5), 0.0, 0
+        proofs, alive = dict[Any, float](), set[Any]()
+        for peer, quarters, judged in script:
+            now += quarters / 4
+            if judged:
+                stopped = [(event.peer, event.silence) for event in monitor.expire(at(now))]
+                due = sorted((proofs[one], one) for one in alive if now - proofs[one] >= 5)
+                self.assertEqual(sorted(stopped), sorted((one, now - proof) for proof, one in due))
+                self.assertEqual([proofs[one] for one, _ in stopped], [proof for proof, _ in due])
+                alive -= {one for one, _ in stopped}
+            number += 1
+            ups = [
+                event for event in monitor.receive(line(number, now), peer, at(now)) if isinstance(event, Up)
+            ]
+            silence = now - proofs[peer] if peer in proofs else None
+            self.assertEqual(ups, [] if peer in alive else [Up(peer, silence)])
+            proofs[peer] = now
+            alive.add(peer)
+            self.assertEqual(monitor.deadline(), min(proofs[one] for one in alive) + 5)
+        self.assertEqual(monitor.beats, number)
 
 
 class ReportTests(SynchronousTestCase):

@@ -3,6 +3,7 @@
 import errno
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -92,4 +93,22 @@ class SenderTests(SynchronousTestCase):
         """An exception of the caller's own function ends the beats, and is told."""
         self.start(each=lambda beat: 1 / 0)
         self.failureResultOf(self.sender.done, ZeroDivisionError)
+        self.successResultOf(self.sender.stopService())
+
+    def test_cancelled(self) -> None:
+        """Who cancels `done` still stops the service, and nothing is left behind."""
+        self.start()
+        self.sender.done.cancel()
+        self.failureResultOf(self.sender.done, CancelledError)
+        self.successResultOf(self.sender.stopService())
+        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
+
+    def test_stepped_clock(self) -> None:
+        """A step of the wall clock changes what is written and not when."""
+        self.start()
+        self.clocks.step(-3600)
+        self.clocks.advance(0.999)
+        self.assertEqual(self.sender.sent, 1)
+        self.clocks.advance(0.001)
+        self.assertEqual(self.port.written[1][0], b"Heartbeat 2 1795354560.498196")
         self.successResultOf(self.sender.stopService())

@@ -77,6 +77,19 @@ class WireTests(SynchronousTestCase):
 
     @given(st.one_of(st.binary(max_size=60), st.binary(max_size=30).map(lambda b: b"Heartbeat 1 " + b)))
     def test_random(self, datagram: bytes) -> None:
-        """No octets raise anything but `WireError`, nor does any part of a good line."""
+        """No octets raise anything but `WireError`."""
         with contextlib.suppress(WireError):
             decode(datagram)
+
+    def test_truncations(self) -> None:
+        """A line that is cut off anywhere is refused, or read as what is left of it."""
+        line, shortest = b"Heartbeat 12 1795358159.498196", b"Heartbeat 12 1"
+        for length in range(len(line)):
+            part = line[:length]
+            with self.subTest(part=part):
+                if length < len(shortest) or part.endswith(b"."):
+                    self.assertRaises(WireError, decode, part)
+                    continue
+                seconds, _, fraction = part.split()[-1].decode().partition(".")
+                sent_ns = int(seconds) * 10**9 + int(fraction.ljust(9, "0"))
+                self.assertEqual(decode(part), Beat(12, sent_ns))

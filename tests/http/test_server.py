@@ -85,9 +85,19 @@ class ExchangeTests(SynchronousTestCase):
         self.assertEqual(client.send(get()), b"")
 
     def test_no_length_where_none_belongs(self) -> None:
-        """204 has neither a body nor a Content-Length (RFC 9110 §8.6)."""
-        client = Client([lambda request: Response(204)])
-        self.assertNotIn(b"Content-Length", client.send(get()))
+        """204 and 304 have neither a body, whatever the answer gives, nor a length (RFC 9110 §8.6)."""
+        for status in (204, 304):
+            client = Client([lambda request, status=status: Response(status, body=b"oops")])  # type: ignore[misc]
+            octets = client.send(get())
+            self.assertNotIn(b"Content-Length", octets)
+            self.assertTrue(octets.endswith(b"\r\n\r\n"))
+
+    def test_no_final_status(self) -> None:
+        """An answer that is no final response is a mistake."""
+        for status in (100, 199, 600):
+            client = Client([lambda request, status=status: Response(status)])  # type: ignore[misc]
+            self.assertEqual(responses(client.send(get()))[0][0], 500)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
 
 
 class PersistenceTests(SynchronousTestCase):

@@ -207,3 +207,25 @@ def test_inherited_socket(tmp_path: Path) -> None:
         finally:
             process.terminate()
             assert process.wait(PATIENCE) == 0
+
+
+def test_rules(tmp_path: Path) -> None:
+    """SIGHUP reads the rules anew; wrong ones are refused with file, line and key, and the old ones stay."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[redirects]]\nfrom = "/a"\nto = "/b"\n')
+    with daemon(tmp_path, "netlab-http", "--root", WWW, "--config", rules) as web:
+        assert b"\r\nLocation: /b\r\n" in get(web.port, "/a")
+        rules.write_text('[[redirects]]\nfrom = "/a"\nto = "/c"\n')
+        web.send_signal(signal.SIGHUP)
+        web.wait_for("hold from now on")
+        assert b"\r\nLocation: /c\r\n" in get(web.port, "/a")
+        rules.write_text('[[redirects]]\nfrom = "/a"\nto = 5\n')
+        web.send_signal(signal.SIGHUP)
+        web.wait_for("the old rules stay")
+        assert b"\r\nLocation: /c\r\n" in get(web.port, "/a")
+        (line,) = [line for line in web.lines if "the old rules stay" in line]
+        assert f"{rules}:3: " in line
+        assert "to" in line
+    wrong = run(*RUNNERS["twistd"], "netlab-http", "--root", WWW, "--config", rules)
+    assert wrong.returncode == 1
+    assert f"{rules}:3: " in wrong.stdout.decode().splitlines()[-1]

@@ -9,7 +9,7 @@ import re
 import select
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 PATIENCE = 5.0  # seconds that a server may take for anything
@@ -45,7 +45,7 @@ class Answer:
     minor: int  # of HTTP/1.
     status: int
     fields: tuple[tuple[str, str], ...]
-    body: bytes
+    body: bytes = b""
     interim: tuple[int, ...] = ()
 
     def get(self, name: str) -> str | None:
@@ -74,6 +74,7 @@ class Connection:
             self._socket.close()
             raise Ended(f"no connection: {error}") from error
         self._buffer = bytearray()
+        self._interim: list[int] = []  # statuses before the next final one, though it be late
         self._cut = False  # sending was refused
         self.end = ""  # how the server ended it: "FIN", "RST", or not at all
         self.sent = b""  # the first `KEPT` octets
@@ -136,13 +137,13 @@ class Connection:
             Unreadable: it breaks RFC 9112.
         """
         deadline = time.monotonic() + seconds
-        interim: list[int] = []
         while True:
             minor, status, fields = self.head(deadline)
             if status >= 200 or status == 101:
-                answer = Answer(minor, status, fields, b"", tuple(interim))
-                return Answer(minor, status, fields, self._body(answer, method, deadline), tuple(interim))
-            interim.append(status)
+                answer = Answer(minor, status, fields, interim=tuple(self._interim))
+                self._interim.clear()
+                return replace(answer, body=self._body(answer, method, deadline))
+            self._interim.append(status)
 
     def head(self, deadline: float | None = None) -> tuple[int, int, tuple[tuple[str, str], ...]]:
         """Read one head, also that of an interim response: minor version, status, fields."""

@@ -94,3 +94,15 @@ class TextTests(SynchronousTestCase):
                 decode(datagram)
             except WireError:
                 continue
+
+    def test_truncations(self) -> None:
+        """A line that is cut off anywhere is refused, or read as what is left of it."""
+        line = b"Ping 12 1795358159.498196"
+        for length in range(len(line)):
+            part = line[:length]
+            with self.subTest(part=part):
+                if length < len(b"Ping 1"):
+                    self.assertRaises(WireError, decode_ping, part)
+                    continue
+                _, number, *time_left = part.decode().split()
+                self.assertEqual(decode_ping(part), Ping(int(number), "".join(time_left)))

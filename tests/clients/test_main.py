@@ -1,0 +1,127 @@
+"""The command line: what each command is given, and how wrong usage ends."""
+
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from typing import Any
+
+import click
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from netlab.clients import __main__ as program
+from netlab.clients import heartbeat, http, ping
+from netlab.clients.running import WRONG_USAGE
+from netlab.http.client import location_of_file, location_of_url
+
+# Arguments, and what the complaint names.
+WRONG = (
+    (["nosuch"], "nosuch"),
+    (["--nosuch"], "--nosuch"),
+    (["http", "127.0.0.1"], "'127.0.0.1' is not a URL"),
+    (["http", "ftp://127.0.0.1/"], "is not a URL"),
+    (["http", "127.0.0.1", "80"], "SERVER_HOST SERVER_PORT FILENAME"),
+    (["http", "127.0.0.1", "0", "x"], "'0' is not a whole number"),
+    (["http", "127.0.0.1", "65536", "x"], "'65536' is not a whole number"),
+    (["http", "127.0.0.1", "http", "x"], "'http' is not a whole number"),
+    (["http", "a", "1", "b", "c"], "SERVER_HOST SERVER_PORT FILENAME"),
+    (["http", "--timeout", "nan", "http://127.0.0.1/"], "'nan' is not a number of seconds"),
+    (["http", "--output"], "--output"),
+    (["ping"], "Missing argument"),
+    (["ping", "a", "12000", "b"], "b"),
+    (["ping", "a", "-1"], "-1"),
+    (["ping", "a", "65536"], "'65536' is not a whole number"),
+    (["ping", "a", "--count", "0"], "'0' is not a whole number"),
+    (["ping", "a", "--count", "1.5"], "'1.5' is not a whole number"),
+    (["ping", "a", "--count", "9223372036854775808"], "is not a whole number"),
+    (["ping", "a", "--timeout", "-1"], "'-1' is not a number of seconds"),
+    (["ping", "a", "--timeout", "1e300"], "'1e300' is not a number of seconds"),
+    (["heartbeat"], "Missing argument"),
+    (["heartbeat", "a", "--interval", "0"], "'0' is not a number of seconds"),
+    (["heartbeat", "a", "--count", "x"], "'x' is not a whole number"),
+)
+
+# Arguments, the coroutine function that they call, and with what.
+RIGHT: tuple[tuple[list[str], Any, str, tuple[Any, ...]], ...] = (
+    (["ping", "a"], ping, "ping", ("a", 12000, 10, 1.0, False)),
+    (
+        ["ping", "a", "1", "--count", "3", "--timeout", "0.5", "--json"],
+        ping,
+        "ping",
+        ("a", 1, 3, 0.5, True),
+    ),
+    (["heartbeat", "a"], heartbeat, "beat", ("a", 13000, 1.0, None)),
+    (["heartbeat", "a", "5", "--interval", "2", "--count", "7"], heartbeat, "beat", ("a", 5, 2.0, 7)),
+    (["http", "a", "80", "x.html"], http, "fetch", (location_of_file("a", 80, "x.html"), None, 30.0)),
+    (
+        ["http", "-o", "f", "--timeout", "5", "http://a/x"],
+        http,
+        "fetch",
+        (location_of_url("http://a/x"), "f", 5.0),
+    ),
+)
+
+
+class MainTests(SynchronousTestCase):
+    """`main`, whose clients do not run."""
+
+    def setUp(self) -> None:
+        self.patch(program, "run", lambda client: client("reactor"))
+
+    def main(self, *arguments: str) -> tuple[Any, str, str]:
+        """The exit status, and what was printed on both streams."""
+        self.patch(sys, "argv", ["netlab", *arguments])
+        with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+            left = self.assertRaises(SystemExit, program.main)
+        return left.code, out.getvalue(), err.getvalue()
+
+    def test_wrong_usage(self) -> None:
+        """Wrong usage is status 2 and one line on standard error."""
+        for arguments, why in WRONG:
+            with self.subTest(arguments=arguments):
+                status, out, err = self.main(*arguments)
+                self.assertEqual((status, out), (WRONG_USAGE, ""))
+                self.assertTrue(err.startswith("netlab: ") and err.endswith(" (--help tells more)\n"), err)
+                self.assertEqual(err.count("\n"), 1)
+                self.assertIn(why, err)
+
+    def test_nothing_said(self) -> None:
+        """Without a command the help is printed, with status 2."""
+        status, out, err = self.main()
+        self.assertEqual(status, WRONG_USAGE)
+        self.assertIn("Usage: netlab", out + err)
+
+    def test_right_usage(self) -> None:
+        """Each client is given what the user said, or the course's defaults; its status is the program's."""
+        for number, (arguments, module, name, expected) in enumerate(RIGHT):
+            with self.subTest(arguments=arguments):
+                given: list[Any] = []
+
+                def client(*values: Any, given: list[Any] = given, status: int = number) -> int:
+                    given.append(values)
+                    return status
+
+                self.patch(module, name, client)
+                self.assertEqual(self.main(*arguments), (number, "", ""))
+                self.assertEqual(given, [("reactor", *expected)])
+
+    def test_help(self) -> None:
+        """Every command explains itself, with status 0."""
+        for command in ([], ["http"], ["ping"], ["heartbeat"]):
+            for option in ("-h", "--help"):
+                with self.subTest(command=command, option=option):
+                    result = CliRunner().invoke(program.netlab, [*command, option])
+                    self.assertEqual(result.exit_code, 0)
+                    self.assertTrue(result.output.startswith("Usage: netlab"))
+
+    @given(st.sampled_from([program.SECONDS, program.PORT, program.COUNT]), st.text(max_size=20))
+    def test_any_text(self, parameter: program.Read, text: str) -> None:
+        """No text makes a parameter fail in another way than as wrong usage."""
+        try:
+            value = parameter.convert(text, None, None)
+        except click.BadParameter as refused:
+            self.assertNotIn("\n", refused.format_message())
+        else:
+            self.assertEqual(parameter.convert(value, None, None), value)
