@@ -5,10 +5,10 @@ Each function raises `ValueError`, and nothing else, with a line that says what 
 """
 
 import ipaddress
-import math
 import re
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
+_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20}")
 
 Address = tuple[str, int]  # the text of an IP address, and a port
 
@@ -69,8 +69,4 @@ def address_text(address: Address) -> str:
 
 
 def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    return float(text) if _DECIMAL.fullmatch(text) else None

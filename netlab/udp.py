@@ -65,10 +65,10 @@ class DatagramPort(udp.Port):
         super().startReading()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
+        watch, self._watch = self._watch, None  # first: who hears of the end may listen anew at once
         super().connectionLost(reason)
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        if watch is not None:
+            watch.close()
 
     def doRead(self) -> None:
         """Read one batch; the reactor calls this while the socket is readable."""
@@ -98,8 +98,12 @@ class DatagramPort(udp.Port):
 
     def _tell(self, failure: OSError) -> None:
         listener = getattr(self.protocol, "networkError", None)
-        if listener is not None:
+        if listener is None:
+            return
+        try:
             listener(failure)
+        except Exception:
+            self.log.failure("an error of the network was not understood: {error}", error=failure)
 
 
 class UDPService(Service):
@@ -251,7 +255,8 @@ def resolve(reactor: Any, host: str, port: int) -> Deferred[Address]:
         except (OSError, UnicodeError) as error:
             raise Unreachable(f"no such host: {host} ({_reason(error)})") from error
         address, number = found[0][4][:2]
-        return str(address), int(number)
+        # "Any address" is where a server listens; who sends there means the machine itself.
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(address), str(address)), int(number)
 
     return threads.deferToThreadPool(reactor, reactor.getThreadPool(), look_up)
 
@@ -270,9 +275,17 @@ class PeerProtocol(DatagramProtocol):
         self.peer = peer
 
     def open(self, reactor: Any) -> DatagramPort:
-        """Open a port of the system's choice on *reactor*; `startProtocol` then connects it."""
+        """
+        Open a port of the system's choice on *reactor*; `startProtocol` then connects it.
+
+        Raises:
+            Unreachable: the machine has no such ports, as one without IPv6.
+        """
         port = DatagramPort(0, self, "::" if ":" in self.peer[0] else "0.0.0.0", reactor)
-        port.startListening()
+        try:
+            port.startListening()
+        except error.CannotListenError as failure:
+            raise why_unreachable(self.peer, failure.socketError) from failure
         return port
 
     def startProtocol(self) -> None:

@@ -66,8 +66,6 @@ def breaches(modules: dict[str, str]) -> list[str]:
                     found.append(f"{name} ({layer}) imports {other} ({LAYER.get(other)})")
             elif layer < 3 and top not in sys.stdlib_module_names:
                 found.append(f"{name} ({layer}) imports {other}")
-            elif layer == 0 and top not in sys.stdlib_module_names:
-                found.append(f"{name} imports {other}")
     found += [f"{name} imports itself in a circle" for name in graph if name in reachable(graph, name)]
     return found
 

@@ -6,6 +6,7 @@ import select
 import socket
 from collections import deque
 from typing import Any, NoReturn
+from unittest import mock
 
 from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
@@ -82,11 +83,10 @@ class PortTests(SynchronousTestCase):
 
     def test_empty_queue(self) -> None:
         """Draining asks no further once the queue is empty."""
-        port, asked = self.port(Kept(), b"a"), list[int]()
-        receive = port.socket.recvfrom
-        port.socket.recvfrom = lambda size: (asked.append(size), receive(size))[1]
+        port = self.port(Kept(), b"a")
+        port.socket.recvfrom = mock.Mock(wraps=port.socket.recvfrom)
         port.drain()
-        self.assertEqual(len(asked), 2)
+        self.assertEqual(port.socket.recvfrom.call_count, 2)
 
     def test_endless_queue(self) -> None:
         """Draining ends although the queue does not."""
@@ -106,6 +106,14 @@ class PortTests(SynchronousTestCase):
         self.port(kept, b"a", refused, b"b").doRead()
         self.assertEqual((kept.received, kept.failures), ([b"a", b"b"], [refused]))
         self.port(DatagramProtocol(), refused).doRead()
+
+    def test_mistaken_listener(self) -> None:
+        """A mistake in `networkError` is logged, and reading goes on."""
+        kept = Kept()
+        kept.networkError = lambda failure: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+        self.port(kept, ConnectionRefusedError(errno.ECONNREFUSED, "no"), b"a").doRead()
+        self.assertEqual(kept.received, [b"a"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_mistake(self) -> None:
         """A mistake in the protocol is logged, and costs one datagram."""
@@ -318,6 +326,15 @@ class ServiceTests(SynchronousTestCase):
         self.port.stopReading()
         self.port.startReading()
         self.assertEqual(self.port.fileno(), watched)
+        self.stop()
+
+    def test_again_at_once(self) -> None:
+        """A service that starts again the moment it has stopped is watched as before."""
+        self.service.startService()
+        stopped: Any = self.service.stopService()
+        stopped.addCallback(lambda result: self.service.startService())
+        self.reactor.advance(0)
+        self.assertNotEqual(self.port.fileno(), self.port.socket.fileno())
         self.stop()
 
     def test_again(self) -> None:

@@ -59,7 +59,10 @@ class ArgumentTests(SynchronousTestCase):
         (arguments.udp_address, "[::1]:12000", ("::1", 12000)),
     )
     REFUSED = (
-        (arguments.seconds, ("", "0", "-1", "nan", "inf", "x", "1e30")),
+        (
+            arguments.seconds,
+            ("", "0", "-1", "nan", "inf", "x", "1e3", "1_0", "\u0663", " 5 ", "5\n", ".", "9" * 20),
+        ),
         (arguments.probability, ("", "1.1", "-0.1", "nan", "30%")),
         (arguments.whole, ("", "-1", "1.5", "x", "9223372036854775808", "1" * 1000, "٣")),
         (arguments.port, ("0", "65536", "http")),

@@ -44,7 +44,7 @@ def run(main: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> int:
     def end(result: int | Failure) -> None:
         nonlocal status
         if isinstance(result, Failure):
-            result.printTraceback()
+            result.printTraceback(sys.stderr)  # a mistake of ours, to be reported whole
         else:
             status = result
         ended.callback(None)

@@ -46,28 +46,29 @@ _STYLE = """\
   :root { --ink: #e4e7ea; --paper: #14191f; --accent: #5cc8bd; --quiet: #222a33 }
 }
 body { margin: 0; font: 1.05rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper) }
-main { max-width: 56rem; margin: 0 auto; padding: 2rem 1rem 4rem }
+main { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 4rem }
+h1, p { padding-inline: .5rem }
 h1 { margin: 0 0 1rem; font-size: 1.5rem; line-height: 1.3; overflow-wrap: anywhere }
 a { color: var(--accent); text-underline-offset: .2em; text-decoration-thickness: 1px }
 a:hover { text-decoration-thickness: 2px }
 table { width: 100%; border-collapse: collapse }
-th, td { padding: .45rem .5rem; text-align: start; vertical-align: top; font-weight: 400 }
-th:first-child { padding-inline-start: 0; overflow-wrap: anywhere }
-td:last-child, thead th:last-child { padding-inline-end: 0 }
+th, td { padding: .45rem .5rem; text-align: start; vertical-align: baseline; font-weight: 400 }
+th:first-child { overflow-wrap: anywhere }
 tr { border-bottom: 1px solid var(--quiet) }
-thead th { font-size: .9rem; vertical-align: bottom }
+thead th { font-size: .9rem }
 thead tr { border-bottom: 2px solid var(--accent) }
 [aria-sort] { font-weight: 700 }
 [aria-sort=ascending] a::after { content: "\\a0↑" }
 [aria-sort=descending] a::after { content: "\\a0↓" }
 tbody tr:hover { background: var(--quiet) }
-tbody th a { display: block; white-space: pre-wrap }
+tbody th a { display: block; text-align: left; white-space: pre-wrap }
 tbody th a[href$="/"] { font-weight: 600 }
 td { width: 1%; white-space: nowrap; font-variant-numeric: tabular-nums }
 th:nth-child(2), td:nth-child(2) { text-align: end }
 @media (max-width: 40rem) {
-  td { font-size: .9rem }
-  td:last-child { white-space: normal }
+  main { padding: 1rem .5rem 3rem }
+  td { font-size: .85rem }
+  td:last-child { width: 10ch; white-space: normal }
 }
 """
 

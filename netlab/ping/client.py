@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 
 from netlab.arguments import Address
-from netlab.clocks import Clocks, read_clocks
+from netlab.clocks import Clocks, Instant, read_clocks
 from netlab.ping.prober import Prober, Sample
 from netlab.ping.stats import Statistics, Summary
 from netlab.udp import MachineProtocol, PeerProtocol, resolve, why_unreachable
@@ -51,6 +51,10 @@ class ProbeProtocol(PeerProtocol, MachineProtocol[Sample]):
     def summary(self) -> Summary:
         """The run so far."""
         return self.statistics.summary(self._prober.sent, self.rejected)
+
+    def _send(self, now: Instant) -> None:
+        if not self.done.called:
+            super()._send(now)
 
     def _sample(self, sample: Sample) -> None:
         self._heard = self._heard or sample.rtt is not None

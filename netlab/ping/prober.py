@@ -11,7 +11,7 @@ from enum import StrEnum
 from netlab.arguments import Address, address_text
 from netlab.clocks import Instant, seconds_text
 from netlab.errors import WireError
-from netlab.ping.text import Ping, Pong, decode_pong, encode_ping
+from netlab.ping.text import PADDING, Ping, Pong, decode_pong, encode_ping
 
 REMEMBERED = 1024  # timed-out pings whose late reply would still be known
 
@@ -77,7 +77,7 @@ class Prober:
         if peer != self._reflector:
             raise WireError(f"foreign: from {address_text(peer)}")
         pong = decode_pong(datagram)
-        words = datagram.rstrip(b"\0\r\n").decode("ascii")
+        words = datagram.rstrip(PADDING).decode("ascii")
         if pong.sequence is None:
             return self._receive_unnumbered(words, now)
         sequence = pong.sequence

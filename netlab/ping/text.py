@@ -15,7 +15,7 @@ from netlab.errors import WireError
 
 _LINE = re.compile(rb"(?P<word>[Pp][Ii][Nn][Gg]|[Pp][Oo][Nn][Gg])(?:[ \t]+(?P<rest>[!-~].*))?", re.DOTALL)
 _NUMBERED = re.compile(rb"(?P<sequence>[0-9]{1,20})(?:[ \t]+(?P<time>[!-~][ -~]*))?")
-_PADDING = b"\0\r\n\t "
+PADDING = b"\0\r\n\t "  # what may follow the line in a datagram
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def decode_pong(datagram: bytes) -> Pong:
 
 
 def _decode(datagram: bytes) -> tuple[bool, int | None, str]:
-    line = _LINE.fullmatch(datagram.rstrip(_PADDING))
+    line = _LINE.fullmatch(datagram.rstrip(PADDING))
     if line is None:
         raise WireError(f"neither ping nor pong: {datagram[:40]!r}")
     copied = line["word"].lower() == b"ping"

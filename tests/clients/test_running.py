@@ -48,6 +48,14 @@ class RunTests(SynchronousTestCase):
 
         self.assertEqual(self.run_client(client), (7, ""))
 
+    def test_mistake_is_told(self) -> None:
+        """A mistake of ours leaves its traceback on standard error, for the report."""
+
+        async def client(reactor: Any) -> int:
+            raise ZeroDivisionError
+
+        self.assertIn("ZeroDivisionError", self.run_client(client)[1])
+
     def test_errors(self) -> None:
         """Each error is one line and its own status."""
         for error, status, line in ENDS:

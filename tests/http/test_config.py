@@ -235,25 +235,8 @@ class ParseTests(SynchronousTestCase):
     @given(
         st.text()
         | st.lists(
-            st.sampled_from(
-                [
-                    "[[auth]]",
-                    "[cors]",
-                    "[spa]",
-                    "glob",
-                    "fallback",
-                    "users",
-                    "=",
-                    "{",
-                    "}",
-                    "'/a'",
-                    "[",
-                    "]",
-                    "404",
-                    "2020-01-01",
-                ]
-            )
-            | st.sampled_from(["\n", '"', "\r", "\0", "'''", ".", "1", "x\\n", "9" * 5000])
+            st.sampled_from(["[[auth]]", "[cors]", "[spa]", "glob", "users", "=", "{", "}", "'/a'", "[", "]"])
+            | st.sampled_from(["\n", '"', "\r", "\0", "'''", ".", "1", "x\\n", "404", "9" * 5000])
         ).map("".join)
     )
     def test_any(self, text: str) -> None:
@@ -308,6 +291,10 @@ auth = [
         ):
             with self.subTest(keys=keys):
                 self.assertEqual(find_line(self.text, keys), line)
+
+    def test_order(self) -> None:
+        """What holds the value does not stand for it, though it may come later."""
+        self.assertEqual(find_line("[spa.page]\na = 1\n[spa]\nfallback = 1", ("spa", "page")), 1)
 
 
 class PasswordTests(SynchronousTestCase):

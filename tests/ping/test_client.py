@@ -4,6 +4,7 @@ import errno
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab import udp
@@ -46,6 +47,32 @@ class PingerTests(SynchronousTestCase):
         run = Pinger(self.reactor, self.clocks).ping("127.0.0.1", count=1)
         self.reflect(("127.0.0.1", 12000))
         self.assertEqual(self.successResultOf(run).received, 1)
+
+    def test_any_address(self) -> None:
+        """Who pings the address that a server listens on means the machine itself."""
+        for host, meant in (("0.0.0.0", "127.0.0.1"), ("::", "::1")):
+            run = self.ping(host, port=5)
+            self.reflect((meant, 5))
+            self.assertEqual(self.successResultOf(run).received, 10)
+
+    def test_nothing_after_the_end(self) -> None:
+        """When the caller's own function ends the run, no further ping leaves and no timer stays."""
+        run = self.ping(each=lambda sample: 1 / 0)
+        port: Any = OpenedPort.opened[0]
+        port.take()
+        port.protocol.datagramReceived(b"Pong 1 x", ("127.0.0.1", 12000))
+        self.failureResultOf(run, ZeroDivisionError)
+        self.assertEqual(port.take(), [])
+        self.assert_over()
+
+    def test_no_port(self) -> None:
+        """Where no port can be opened, as without IPv6, the peer is unreachable."""
+
+        def refuse(port: OpenedPort) -> None:
+            raise CannotListenError("::", 0, OSError(errno.EAFNOSUPPORT, "Address family not supported"))
+
+        self.patch(OpenedPort, "startListening", refuse)
+        self.failureResultOf(self.ping("::1"), Unreachable)
 
     def test_families(self) -> None:
         """The port is of the peer's family."""

@@ -101,6 +101,13 @@ class ProberTests(SynchronousTestCase):
                 self.assertRaises(WireError, self.prober.receive, datagram, peer, at(0.1))
         self.assertEqual(self.receive(b"Pong 1 x", 0.2).rtt, 0.2)
 
+    def test_one_line(self) -> None:
+        """However a reply is padded, its text is one line without the padding."""
+        for padding in (b"\n\n ", b"\0\t", b"\r\n\0 \t"):
+            self.prober = Prober(REFLECTOR)
+            self.send(0)
+            self.assertEqual(self.receive(b"Pong 1 x" + padding, 0.1).reply, "Pong 1 x")
+
     def test_bounded(self) -> None:
         """Only so many lost pings are remembered."""
         self.prober = Prober(REFLECTOR, count=5000, timeout=0.5)
