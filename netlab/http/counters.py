@@ -1,35 +1,41 @@
-"""What a web server counts: plain integers, read when somebody asks."""
+"""What a web server has done since it began, in plain integers."""
 
+from bisect import bisect_left
 from collections import Counter
-from itertools import accumulate
 
 from netlab.http.message import KNOWN_METHODS
 
-BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)  # seconds
-REASONS = ("address", "connections", "deadline", "malformed")
+# Upper bounds of the histogram's buckets, seconds, each included; one more bucket takes what is longer.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+REFUSALS = ("connections", "address", "malformed", "deadline")
 
 
 class Counters:
-    """Add exchanges and refusals; nothing that a stranger sends makes another counter."""
+    """
+    Requests, octets, durations and refusals, each counted where it happens.
+
+    No table grows with what a stranger sends: a method that is not known counts as "other", and what
+    is no status of HTTP as 0.
+    """
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()  # by method and status
-        self.octets = 0  # of bodies sent
+        self.octets = 0  # of the bodies, as far as they were sent
+        self.durations = [0] * (len(BUCKETS) + 1)  # each in its own bucket only
         self.seconds = 0.0  # all durations together
-        self.refused = dict.fromkeys(REASONS, 0)
-        self._durations = [0] * (len(BUCKETS) + 1)
+        self.refused = dict.fromkeys(REFUSALS, 0)  # by reason
 
     def add(self, method: str, status: int, octets: int, seconds: float) -> None:
-        """One request was answered in *seconds*; an unknown *method* counts as "other"."""
-        self.requests[method if method in KNOWN_METHODS else "other", status] += 1
+        """Count one request that was answered, in *seconds*, with *octets* of body."""
+        known = method if method in KNOWN_METHODS else "other"
+        self.requests[known, status if 100 <= status <= 599 else 0] += 1
         self.octets += octets
+        self.durations[bisect_left(BUCKETS, seconds)] += 1
         self.seconds += seconds
-        self._durations[sum(seconds > bound for bound in BUCKETS)] += 1
 
     def refuse(self, reason: str) -> None:
-        """A connection or a request was refused, for one of `REASONS`."""
+        """Count one refusal. Raises: ValueError: *reason* is none of `REFUSALS`."""
+        if reason not in self.refused:
+            raise ValueError(f"{reason!r} is none of {', '.join(REFUSALS)}")
         self.refused[reason] += 1
-
-    def durations(self) -> list[int]:
-        """How many requests took at most as long as each of `BUCKETS`; the last: all of them."""
-        return list(accumulate(self._durations))

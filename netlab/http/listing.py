@@ -8,6 +8,7 @@ from html import escape
 from json import dumps
 from math import floor
 from os import fsencode
+from typing import Any
 from unicodedata import category
 from urllib.parse import parse_qsl, quote
 
@@ -25,7 +26,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class _Column:
     heading: str
-    key: Callable[[Entry], object]  # by which the entries are sorted
+    key: Callable[[Entry], Any]  # by which the entries are sorted
 
 
 _COLUMNS = {
@@ -37,6 +38,7 @@ _ORDERS = {"asc": "ascending", "desc": "descending"}  # and their names in aria-
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 0001 and 9999
+_WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JOINERS = "\u200c\u200d"  # invisible, but letters of Persian and Hindi words and of emoji hang on them
 
@@ -136,7 +138,7 @@ def _weights(accept: str) -> dict[str, float]:
     for member in accept.lower().split(","):
         media_range, *parameters = (part.strip(" \t") for part in member.split(";"))
         written = [parameter[2:] for parameter in parameters if parameter.startswith("q=")] or ["1"]
-        if re.fullmatch(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", written[0]):
+        if _WEIGHT.fullmatch(written[0]):
             weights[media_range] = max(float(written[0]), weights.get(media_range, 0.0))
     return weights
 
@@ -149,8 +151,8 @@ def _asked(query: str) -> tuple[str, str]:
 
 
 def _sorted(entries: Sequence[Entry], column: str, order: str) -> list[Entry]:
-    found = sorted(entries, key=_COLUMNS["name"].key)  # type: ignore[arg-type]
-    found.sort(key=_COLUMNS[column].key, reverse=order == "desc")  # type: ignore[arg-type]
+    found = sorted(entries, key=_COLUMNS["name"].key)
+    found.sort(key=_COLUMNS[column].key, reverse=order == "desc")
     found.sort(key=lambda entry: not entry.folder)
     return found
 

@@ -25,19 +25,26 @@ class Site:
         if request.target == "*":  # the whole server, not a path
             return self._files(request)
         path = parse_path(request.target).decoded
-        response = self.rules.before(request, path) or self._found(request, path)
+        response = self.rules.before(request, path)
+        if response is None:
+            path, response = self._found(request, path)
         page = self.rules.error_page(response.status)
         if page is not None:
             response = self._with_page(response, page)
         return self.rules.after(request, path, response)
 
-    def _found(self, request: Request, path: str) -> Response:
+    def _found(self, request: Request, path: str) -> tuple[str, Response]:
+        """The path that is served, which may be the application's page, and its response."""
         response = self._files(request)
-        instead = self.rules.fallback(request, path) if response.status == 404 else None
-        if instead is None:
-            return response
-        response.close()
-        return self.rules.before(request, instead) or self._files(replace(request, target=quote(instead)))
+        if response.status != 404 or self.rules.spa is None:
+            return path, response
+        instead = self.rules.fallback(request, path)
+        if instead is not None:
+            response.close()
+            page = replace(request, target=quote(instead))
+            path, response = instead, self.rules.before(page, instead) or self._files(page)
+        # Whether it is the page or a 404 depends on what the client accepts.
+        return path, replace(response, fields=Fields((*response.fields, ("Vary", "Accept"))))
 
     def _with_page(self, response: Response, page: str) -> Response:
         """The same status, told by the owner's page where that can be had."""

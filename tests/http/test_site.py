@@ -70,6 +70,9 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(self.ask("/app/route", "Accept: text/html")[::2], (200, b"app"))
         self.assertEqual(self.ask("/assets/missing.css")[::2], (404, b"lost"))
         self.assertEqual(self.ask("/app/route", "Accept: application/json")[0], 404)
+        status, fields, _ = self.ask("/assets/route", "Accept: text/html")
+        self.assertEqual((status, fields["vary"]), (200, "Accept"))
+        self.assertNotIn("cache-control", fields)  # it is the page, and not what the rule is about
 
     def test_error_pages(self) -> None:
         """An error is told by the owner's page, its status and fields kept; without a page by ours."""
