@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := netlab twisted tests tac
+SOURCES := netlab twisted tests tac bench
 
 .PHONY: run test lint obligations clean
 

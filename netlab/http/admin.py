@@ -36,7 +36,10 @@ class Admin:
         self._healthy = healthy
         self._registry = CollectorRegistry()
         self._registry.register(_HTTPCollector(counters, open_connections))
-        self._pages = {("healthz",): self._health, ("metrics",): self._metrics}
+        self._pages: dict[tuple[str, ...], Callable[[], Response]] = {
+            ("healthz",): self._health,
+            ("metrics",): self._metrics,
+        }
 
     def __call__(self, request: Request) -> Response | None:
         """Answer, or leave the request to the next answer."""
@@ -59,26 +62,22 @@ class Admin:
 
 
 class _HTTPCollector(Collector):
-    """Reads the counters when it is scraped, and never else."""
+    """Read the counters when they are scraped, and never else."""
 
     def __init__(self, counters: Counters, open_connections: Callable[[], int]) -> None:
         self._counters = counters
         self._open_connections = open_connections
 
-    def describe(self) -> Iterator[Metric]:
-        """The same as `collect`: registering checks the names."""
-        return self.collect()
-
     def collect(self) -> Iterator[Metric]:
         counters = self._counters
         requests = CounterMetricFamily(
-            "netlab_http_requests", "Requests answered.", labels=("method", "status")
+            "netlab_http_requests_total", "Requests answered.", labels=("method", "status")
         )
         for (method, status), count in counters.requests.items():
             requests.add_metric((method, str(status)), count)
         yield requests
         yield CounterMetricFamily(
-            "netlab_http_response_octets", "Octets of response bodies sent.", counters.octets
+            "netlab_http_response_octets_total", "Octets of response bodies sent.", counters.octets
         )
         bounds = (*map(str, BUCKETS), "+Inf")
         yield HistogramMetricFamily(
@@ -91,7 +90,7 @@ class _HTTPCollector(Collector):
             "netlab_http_open_connections", "Connections open now.", self._open_connections()
         )
         refused = CounterMetricFamily(
-            "netlab_http_refused", "Connections and requests refused.", labels=("reason",)
+            "netlab_http_refused_total", "Connections and requests refused.", labels=("reason",)
         )
         for reason, count in counters.refused.items():
             refused.add_metric((reason,), count)

@@ -27,7 +27,7 @@ class Summary:
     @property
     def loss(self) -> float:
         """The share of pings without a reply in time, 0 to 1 (RFC 7680); 0 of none sent."""
-        return 1 - self.received / self.sent if self.sent else 0.0
+        return (self.sent - self.received) / self.sent if self.sent else 0.0
 
 
 class Statistics:

@@ -1,78 +1,125 @@
-"""What the server counts, and how it tells."""
+"""`Admin`: health and metrics, as a probe and a Prometheus server read them."""
 
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.http.admin import Admin
-from netlab.http.counters import BUCKETS, REASONS, Counters
-from tests.http.wire import Client, get, responses
-
-
-class CountersTests(SynchronousTestCase):
-    """`Counters`"""
-
-    def test_add(self) -> None:
-        """Requests by method and status, octets, and durations up to each bound."""
-        counters = Counters()
-        for method, seconds in (("GET", 0.001), ("GET", 0.002), ("BREW", 61.0), ("", 0.0)):
-            counters.add(method, 200, 10, seconds)
-        self.assertEqual(counters.requests, {("GET", 200): 2, ("other", 200): 2})
-        self.assertEqual(counters.octets, 40)
-        self.assertEqual(counters.durations(), [2, *[3] * (len(BUCKETS) - 1), 4])
-
-    def test_refuse(self) -> None:
-        """Refusals have one of so many reasons."""
-        counters = Counters()
-        for reason in REASONS:
-            counters.refuse(reason)
-        self.assertEqual(set(counters.refused.values()), {1})
-        self.assertRaises(KeyError, counters.refuse, "mood")
+from netlab.http.counters import REFUSALS, Counters
+from netlab.http.message import Request, Response
+from tests.http.wire import Client, get, hello, responses
 
 
 class AdminTests(SynchronousTestCase):
-    """`Admin`"""
+    """An `Admin` over counters of its own."""
 
     def setUp(self) -> None:
-        self.counters, self.healthy = Counters(), True
-        self.client = Client([Admin(self.counters, lambda: 5, lambda: self.healthy)])
+        self.counters = Counters()
+        self.open = 0
+        self.healthy = True
+        self.admin = Admin(self.counters, lambda: self.open, lambda: self.healthy)
 
-    def test_health(self) -> None:
-        """It is well until it drains."""
-        (status, fields, body) = responses(self.client.send(get("/healthz")))[0]
-        self.assertEqual((status, body, fields["cache-control"]), (200, b"ok\n", "no-store"))
-        self.healthy = False
-        self.assertEqual(responses(self.client.send(get("/healthz")))[0][0], 503)
+    def ask(self, target: str, method: str = "GET") -> Response:
+        response = self.admin(Request(method, target, (1, 1)))
+        assert response is not None
+        return response
 
-    def test_metrics(self) -> None:
-        """Prometheus reads every counter."""
-        self.counters.add("GET", 404, 100, 0.25)
-        self.counters.refuse("malformed")
-        (_, fields, body) = responses(self.client.send(get("/metrics")))[0]
-        self.assertTrue(fields["content-type"].startswith("text/plain"))
-        samples = {
-            (sample.name, *sample.labels.values()): sample.value
+    def scrape(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """Every sample, as a Prometheus server reads them."""
+        (body,) = self.ask("/metrics").parts
+        assert isinstance(body, bytes)
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
             for family in text_string_to_metric_families(body.decode())
             for sample in family.samples
         }
-        for name, value in (
-            (("netlab_http_requests_total", "GET", "404"), 1),
-            (("netlab_http_response_octets_total",), 100),
-            (("netlab_http_request_duration_seconds_bucket", "0.1"), 0),
-            (("netlab_http_request_duration_seconds_bucket", "0.5"), 1),
-            (("netlab_http_request_duration_seconds_bucket", "+Inf"), 1),
-            (("netlab_http_request_duration_seconds_sum",), 0.25),
-            (("netlab_http_open_connections",), 5),
-            (("netlab_http_refused_total", "malformed"), 1),
-            (("netlab_http_refused_total", "deadline"), 0),
-        ):
-            self.assertEqual(samples[name], value, name)
 
-    def test_others(self) -> None:
-        """Other paths are not there, and there is nothing to do but read."""
-        for target, method, status in (
-            ("/", "GET", 404),
-            ("/metrics/", "GET", 404),
-            ("/healthz", "POST", 405),
-            ("*", "GET", 400),
-        ):
-            self.assertEqual(responses(self.client.send(get(target, method=method)), method)[0][0], status)
+    def value(self, name: str, **labels: str) -> float:
+        return self.scrape()[name, frozenset(labels.items())]
+
+    def test_health(self) -> None:
+        """A server is healthy until it drains."""
+        response = self.ask("/healthz")
+        self.assertEqual((response.status, response.body), (200, b"ok\n"))
+        self.assertEqual(response.fields.get("content-type"), "text/plain; charset=utf-8")
+        self.healthy = False
+        response = self.ask("/healthz")
+        self.assertEqual((response.status, response.body), (503, b"draining\n"))
+
+    def test_fields(self) -> None:
+        """Nothing that an admin page says is stored."""
+        for target in ("/healthz", "/metrics"):
+            for method in ("GET", "HEAD", "POST"):
+                with self.subTest(target=target, method=method):
+                    self.assertEqual(self.ask(target, method).fields.get("cache-control"), "no-store")
+        self.assertRegex(
+            self.ask("/metrics").fields.get("content-type") or "",
+            r"\Atext/plain; version=[01]\.0\.[04]; charset=utf-8\Z",
+        )
+
+    def test_methods(self) -> None:
+        """What is not GET or HEAD is not allowed, and HEAD describes what GET would bring."""
+        for method in ("POST", "OPTIONS", "DELETE", "BREW"):
+            with self.subTest(method=method):
+                response = self.ask("/metrics", method)
+                self.assertEqual((response.status, response.fields.get("allow")), (405, "GET, HEAD"))
+        self.assertEqual(self.ask("/metrics", "HEAD"), self.ask("/metrics"))
+
+    def test_paths(self) -> None:
+        """Its two paths have no other name than HTTP gives them; the rest is somebody else's."""
+        for target in ("/healthz?verbose", "http://a.example/healthz", "/%68ealthz"):
+            with self.subTest(target=target):
+                self.assertEqual(self.ask(target).body, b"ok\n")
+        for target in ("/", "/healthz/", "/metrics/x", "/a/healthz", "/Metrics", "*", "/%00", "//healthz"):
+            for method in ("GET", "POST"):
+                with self.subTest(target=target, method=method):
+                    self.assertIsNone(self.admin(Request(method, target, (1, 1))))
+
+    def test_requests(self) -> None:
+        """Requests are told by method and status, the octets sent in one number."""
+        self.counters.add("GET", 200, 10, 0.1)
+        self.counters.add("GET", 200, 10, 0.1)
+        self.counters.add("BREW", 501, 5, 0.1)
+        self.assertEqual(self.value("netlab_http_requests_total", method="GET", status="200"), 2)
+        self.assertEqual(self.value("netlab_http_requests_total", method="other", status="501"), 1)
+        self.assertEqual(self.value("netlab_http_response_octets_total"), 25)
+
+    def test_durations(self) -> None:
+        """Each bucket of the histogram counts all that took no longer than its bound."""
+        for seconds in (0.0005, 0.5, 0.5, 100.0):
+            self.counters.add("GET", 200, 0, seconds)
+        name = "netlab_http_request_duration_seconds"
+        for bound, count in (("0.001", 1), ("0.25", 1), ("0.5", 3), ("60.0", 3), ("+Inf", 4)):
+            with self.subTest(bound=bound):
+                self.assertEqual(self.value(f"{name}_bucket", le=bound), count)
+        self.assertEqual((self.value(f"{name}_count"), self.value(f"{name}_sum")), (4, 101.0005))
+
+    def test_connections(self) -> None:
+        """Open connections are asked for at every scrape."""
+        self.assertEqual(self.value("netlab_http_open_connections"), 0)
+        self.open = 3
+        self.assertEqual(self.value("netlab_http_open_connections"), 3)
+
+    def test_refusals(self) -> None:
+        """Every reason for a refusal is there from the start."""
+        self.counters.refuse("address")
+        for reason in REFUSALS:
+            with self.subTest(reason=reason):
+                self.assertEqual(
+                    self.value("netlab_http_refused_total", reason=reason), int(reason == "address")
+                )
+
+    def test_own_registry(self) -> None:
+        """Two servers in one process do not meet, and the global registry stays as it was."""
+        other = Counters()
+        other.add("GET", 200, 7, 0.1)
+        Admin(other, lambda: 0, lambda: True)
+        self.assertEqual(self.value("netlab_http_response_octets_total"), 0)
+        self.assertIsNone(REGISTRY.get_sample_value("netlab_http_response_octets_total"))
+
+    def test_served(self) -> None:
+        """Before other answers it leaves them what is not its own."""
+        client = Client([self.admin, hello])
+        self.assertEqual(responses(client.send(get("/healthz")))[0][::2], (200, b"ok\n"))
+        self.assertEqual(responses(client.send(get("/metrics", method="HEAD")), "HEAD")[0][::2], (200, b""))
+        self.assertEqual(responses(client.send(get("/hello")))[0][2], b"Hello, world\n")
