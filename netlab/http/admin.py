@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 
 from netlab.http import respond
 from netlab.http.counters import BUCKETS, Counters
-from netlab.http.framing import Malformed
 from netlab.http.message import Fields, Request, Response
 from netlab.http.target import parse_path
 
@@ -42,11 +41,8 @@ class Admin:
         }
 
     def __call__(self, request: Request) -> Response | None:
-        """Answer, or leave the request to the next answer."""
-        try:
-            path = parse_path(request.target)
-        except Malformed:
-            return None
+        """Answer, or leave the request to the next answer. Raises: Malformed: the target names no path."""
+        path = parse_path(request.target)
         page = None if path.folder else self._pages.get(path.segments)
         if page is None:
             return None
@@ -73,7 +69,7 @@ class _HTTPCollector(Collector):
         requests = CounterMetricFamily(
             "netlab_http_requests_total", "Requests answered.", labels=("method", "status")
         )
-        for (method, status), count in counters.requests.items():
+        for (method, status), count in sorted(counters.requests.items()):
             requests.add_metric((method, str(status)), count)
         yield requests
         yield CounterMetricFamily(

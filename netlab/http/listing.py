@@ -125,11 +125,22 @@ def json(entries: Sequence[Entry]) -> bytes:
 
 
 def prefers_json(accept: str | None) -> bool:
-    """Whether a client likes JSON better than HTML, by its ``Accept`` (RFC 9110 §12.5.1)."""
+    """
+    Whether a client likes JSON better than HTML, by its ``Accept`` (RFC 9110 §12.5.1).
+
+    Of equal weights, the one that it names wins over one that it only admits.
+    """
     weights = _weights(accept or "")
-    anything = weights.get("*/*", 0.0)
-    page = weights.get("text/html", weights.get("text/*", anything))
-    return weights.get("application/json", weights.get("application/*", anything)) > page
+    json_like = _liking(weights, "application/json", "application/*", "*/*")
+    return json_like > _liking(weights, "text/html", "text/*", "*/*") and json_like[0] > 0
+
+
+def _liking(weights: dict[str, float], *ranges: str) -> tuple[float, int]:
+    """The weight of the first of *ranges* that is there, and how specific it is."""
+    for vagueness, media_range in enumerate(ranges):
+        if media_range in weights:
+            return weights[media_range], -vagueness
+    return 0.0, -len(ranges)
 
 
 def _weights(accept: str) -> dict[str, float]:
@@ -204,5 +215,5 @@ def _human(size: int) -> str:
 
 def _iso_date(seconds: float) -> str:
     """Write *seconds* since 1970 as ``1994-11-06T08:49:37Z``; a year has four digits."""
-    moment = datetime.fromtimestamp(min(max(floor(seconds), _FIRST_SECOND), _LAST_SECOND), UTC)
+    moment = datetime.fromtimestamp(floor(min(max(seconds, _FIRST_SECOND), _LAST_SECOND)), UTC)
     return moment.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"

@@ -70,10 +70,17 @@ class AdminTests(SynchronousTestCase):
         for target in ("/healthz?verbose", "http://a.example/healthz", "/%68ealthz"):
             with self.subTest(target=target):
                 self.assertEqual(self.ask(target).body, b"ok\n")
-        for target in ("/", "/healthz/", "/metrics/x", "/a/healthz", "/Metrics", "*", "/%00", "//healthz"):
+        for target in ("/", "/healthz/", "/metrics/x", "/a/healthz", "/Metrics"):
             for method in ("GET", "POST"):
                 with self.subTest(target=target, method=method):
                     self.assertIsNone(self.admin(Request(method, target, (1, 1))))
+
+    def test_no_path(self) -> None:
+        """A target that names no path is a bad request, as it is everywhere."""
+        client = Client([self.admin])
+        for target in ("*", "/%00", "//healthz"):
+            with self.subTest(target=target):
+                self.assertEqual(responses(client.send(get(target)))[0][0], 400)
 
     def test_requests(self) -> None:
         """Requests are told by method and status, the octets sent in one number."""

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from netlab.http.files import StaticFiles
 from netlab.http.listing import Entry, html, json, prefers_json
 from netlab.http.target import parse_path
+from tests.http.wire import Client, folder, get, responses
 
 MODIFIED = 784_111_777.5  # 1994-11-06 08:49:37
 
@@ -24,11 +26,11 @@ names = st.one_of(
 ).map(lambda name: name.replace("/", "_").replace("\0", "_"))
 
 
-def file(name: str, size: int = 0, modified: float = MODIFIED) -> Entry:
+def a_file(name: str, size: int = 0, modified: float = MODIFIED) -> Entry:
     return Entry(name, False, size, modified)
 
 
-def folder(name: str, modified: float = MODIFIED) -> Entry:
+def a_folder(name: str, modified: float = MODIFIED) -> Entry:
     return Entry(name, True, 4096, modified)
 
 
@@ -82,11 +84,11 @@ class OrderTests(SynchronousTestCase):
     """In which order a page has its entries."""
 
     ENTRIES = (
-        file("b", 30, 100.0),
-        file("C", 10, 300.0),
-        folder("z", 50.0),
-        file("a", 20, 100.0),
-        folder("Y", 60.0),
+        a_file("b", 30, 100.0),
+        a_file("C", 10, 300.0),
+        a_folder("z", 50.0),
+        a_file("a", 20, 100.0),
+        a_folder("Y", 60.0),
     )
 
     def order(self, query: str) -> str:
@@ -144,7 +146,7 @@ class PageTests(SynchronousTestCase):
 
     def test_rows(self) -> None:
         """A file has its size, to the octet too, and its date; a folder has a slash and no size."""
-        found = page(file("f.txt", 1_536), folder("sub"))
+        found = page(a_file("f.txt", 1_536), a_folder("sub"))
         self.assertEqual(found.links, ["./sub/", "./f.txt"])
         self.assertEqual(found.words("a")[-2:], ["sub/", "f.txt"])
         self.assertEqual(found.words("td"), ["1.5 KiB"])
@@ -165,7 +167,7 @@ class PageTests(SynchronousTestCase):
             (2**80, "1048576.0 EiB"),
         ):
             with self.subTest(size=size):
-                self.assertEqual(page(file("f", size)).words("td"), [text])
+                self.assertEqual(page(a_file("f", size)).words("td"), [text])
 
     def test_dates(self) -> None:
         """Whatever a file system takes for a time is a date of four digits of year."""
@@ -176,12 +178,12 @@ class PageTests(SynchronousTestCase):
             (-1e19, "0001-01-01T00:00:00Z"),
         ):
             with self.subTest(seconds=seconds):
-                self.assertEqual(page(file("f", 0, seconds)).all("time"), [{"datetime": date}])
+                self.assertEqual(page(a_file("f", 0, seconds)).all("time"), [{"datetime": date}])
 
     def test_parent(self) -> None:
         """Every folder but the top one leads to its parent."""
         for top in (False, True):
-            hrefs = [link["href"] for link in page(file("f"), top=top).all("a")]
+            hrefs = [link["href"] for link in page(a_file("f"), top=top).all("a")]
             self.assertEqual("../" in hrefs, not top)
 
     def test_empty(self) -> None:
@@ -192,7 +194,7 @@ class PageTests(SynchronousTestCase):
 
     def test_title(self) -> None:
         """The title is text, whatever it holds."""
-        found = page(file("f"), title="/</title><script>/\udcff\n/")
+        found = page(a_file("f"), title="/</title><script>/\udcff\n/")
         self.assertEqual(found.words("h1"), ["/</title><script>/\ufffd\ufffd/"])
         self.assertEqual(found.all("script"), [])
         self.assertIn(b"<title>/&lt;/title&gt;&lt;script&gt;/", html("/</title><script>/", (), "", True))
@@ -204,11 +206,11 @@ class PageTests(SynchronousTestCase):
             ("a\u202egpj.exe", "a\ufffdgpj.exe"),
             ("\udcff\u2028\ufffe", "\ufffd\ufffd\ufffd"),
             ("9.41\u202fAM\u3000\xa0", "9.41\u202fAM\u3000\xa0"),
-            ("می\u200cخواهم 👩\u200d🔬", "می\u200cخواهم 👩\u200d🔬"),
+            ("نمی\u200cشود 👩\u200d🔬", "نمی\u200cشود 👩\u200d🔬"),
             ("ünï côde", "ünï côde"),
         ):
             with self.subTest(name=name):
-                self.assertEqual(page(file(name)).words("a")[-1], shown)
+                self.assertEqual(page(a_file(name)).words("a")[-1], shown)
 
     def test_no_scheme(self) -> None:
         """A name is always a file of this folder, however much it looks like another address."""
@@ -219,7 +221,7 @@ class PageTests(SynchronousTestCase):
             ("latin-\udce9", "./latin-%E9"),
         ):
             with self.subTest(name=name):
-                self.assertEqual(page(file(name)).links, [link])
+                self.assertEqual(page(a_file(name)).links, [link])
 
     @given(
         st.lists(st.builds(Entry, names, st.booleans(), st.integers(0), st.floats(allow_nan=False))), names
@@ -251,19 +253,19 @@ class JSONTests(SynchronousTestCase):
     def test_objects(self) -> None:
         """One object for each entry."""
         self.assertEqual(
-            loads(json([file("ünï", 13), folder("sub")])),
+            loads(json([a_file("ünï", 13), a_folder("sub")])),
             [
                 {"name": "sub", "type": "folder", "size": None, "modified": "1994-11-06T08:49:37Z"},
                 {"name": "ünï", "type": "file", "size": 13, "modified": "1994-11-06T08:49:37Z"},
             ],
         )
         self.assertEqual(json([]), b"[]\n")
-        self.assertIn("ünï".encode(), json([file("ünï")]))
+        self.assertIn("ünï".encode(), json([a_file("ünï")]))
 
     @given(st.lists(names, max_size=5, unique=True))
     def test_any_name(self, found: list[str]) -> None:
         """Whatever the names, the array is UTF-8 and has them all; no other octet is lost."""
-        array = loads(json([file(name) for name in found]).decode("utf-8", "strict"))
+        array = loads(json([a_file(name) for name in found]).decode("utf-8", "strict"))
         self.assertEqual(
             sorted(item["name"] for item in array),
             sorted("".join("\ufffd" if category(c) == "Cs" else c for c in name) for name in found),
@@ -282,7 +284,8 @@ class PreferenceTests(SynchronousTestCase):
             ("application/json", True),
             ("Application/JSON ; charset=utf-8", True),
             ("application/json, text/html", False),
-            ("application/json, */*", False),
+            ("application/json, */*", True),
+            ("application/json, text/plain, */*", True),
             ("application/json, */*;q=0.5", True),
             ("application/json;q=0.9, text/html", False),
             ("text/html;q=0.8,application/json;q=0.9", True),
@@ -305,3 +308,42 @@ class PreferenceTests(SynchronousTestCase):
     def test_any(self, accept: str) -> None:
         """Whatever the field says, there is an answer."""
         self.assertIn(prefers_json(accept), (True, False))
+
+
+class FolderTests(SynchronousTestCase):
+    """Listings of a real folder."""
+
+    def test_listed(self) -> None:
+        """What is served is listed, and nothing else; an index comes first."""
+        root = folder(self)
+        (root / "f").write_text("x")
+        (root / "sub").mkdir()
+        (root / ".hidden").write_text("x")
+        (root / "out").symlink_to("/etc/passwd")
+        (root / "dead").symlink_to("nothing")
+        os.mkfifo(root / "pipe")
+        client = Client([StaticFiles(root, list_folders=True)])
+        (status, fields, body) = responses(client.send(get("/", "Accept: application/json")))[0]
+        self.assertEqual((status, fields["vary"]), (200, "Accept"))
+        self.assertEqual([entry["name"] for entry in loads(body)], ["sub", "f"])
+        (_, fields, body) = responses(client.send(get("/sub/")))[0]
+        self.assertEqual(fields["content-type"], "text/html; charset=utf-8")
+        self.assertIn({"href": "../"}, Page(body).all("a"))
+        (root / "index.html").write_text("home")
+        self.assertEqual(responses(client.send(get("/")))[0][2], b"home")
+
+    def test_forbidden(self) -> None:
+        """What the server may not look at is not listed."""
+        root = folder(self)
+        (root / "f").write_text("x")
+        files = StaticFiles(root, list_folders=True)
+        tree = files._tree
+
+        def resolve(path: str) -> str:
+            if path.endswith("/f"):
+                raise PermissionError(13, "Permission denied")
+            return tree.resolve(path)
+
+        files._tree = type(tree)(tree.root, tree.index, resolve, tree.stat)
+        (_, _, body) = responses(Client([files]).send(get("/", "Accept: application/json")))[0]
+        self.assertEqual(loads(body), [])
