@@ -16,6 +16,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from netlab.clocks import run_monotonic
+from netlab.tcp import together
 
 
 class StartRefused(SystemExit, Exception):
@@ -43,6 +44,7 @@ class Daemon(MultiService):
             run_monotonic(reactor)
             _raise_descriptor_limit()
         self.reactor: Any = reactor
+        self._together = together(reactor)
 
     def listen_tcp(self, endpoint: str, factory: Factory) -> None:
         """
@@ -52,9 +54,11 @@ class Daemon(MultiService):
             StartRefused: there is no such endpoint, or its files cannot be read.
         """
         try:
-            strports_service(endpoint, factory, self.reactor).setServiceParent(self)
+            service = strports_service(endpoint, factory, self.reactor)
         except Exception as error:  # each endpoint type fails in its own way: KeyError, OSError, SSL.Error
             raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
+        service.endpoint = self._together(service.endpoint)
+        service.setServiceParent(self)
 
     def announce(self, promise: Callable[[], str], last_words: Callable[[], str] | None = None) -> None:
         """Log what the daemon does once it runs, and its *last_words* when it stops."""

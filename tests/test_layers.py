@@ -15,8 +15,9 @@ LAYERS = {
     " http.tree http.validators http.rules http.config"
     " ping.impair ping.reflector ping.prober ping.stats ping.report"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
-    3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
-    " http.log http.server http.site ping.client ping.server heartbeat.sender heartbeat.server",
+    3: "tcp udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
+    " http.log http.resources http.server http.site"
+    " ping.client ping.server heartbeat.sender heartbeat.server",
     4: "http.tap ping.tap heartbeat.tap clients.running clients.http clients.ping clients.heartbeat"
     " clients.__main__",
 }

@@ -2,7 +2,9 @@
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 
+from netlab.http.access import Exchange
 from netlab.http.message import KNOWN_METHODS
 
 # Upper bounds of the histogram's buckets, seconds, each included; one more bucket takes what is longer.
@@ -26,13 +28,19 @@ class Counters:
         self.seconds = 0.0  # all durations together
         self.refused = dict.fromkeys(REFUSALS, 0)  # by reason
 
-    def add(self, method: str, status: int, octets: int, seconds: float) -> None:
-        """Count one request that was answered, in *seconds*, with *octets* of body."""
-        known = method if method in KNOWN_METHODS else "other"
-        self.requests[known, status if 100 <= status <= 599 else 0] += 1
-        self.octets += octets
-        self.durations[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds += seconds
+    def add(self, exchanges: Sequence[Exchange]) -> None:
+        """Count requests that were answered."""
+        _, _, _, _, durations, methods, _, _, statuses, octets = zip(*exchanges, strict=True)
+        self.octets += sum(octets)
+        self.seconds += sum(durations)
+        buckets = [bisect_left(BUCKETS, seconds) for seconds in durations]
+        for bucket in set(buckets):
+            self.durations[bucket] += buckets.count(bucket)
+        answered = list(zip(methods, statuses, strict=True))
+        for method, status in set(answered):
+            known = method if method in KNOWN_METHODS else "other"
+            count = answered.count((method, status))
+            self.requests[known, status if 100 <= status <= 599 else 0] += count
 
     def refuse(self, reason: str) -> None:
         """Count one refusal. Raises: ValueError: *reason* is none of `REFUSALS`."""

@@ -12,12 +12,13 @@ from twisted.python import usage
 from netlab import options as coerce
 from netlab.daemon import Daemon
 from netlab.http import config
-from netlab.http.access import LINES, Exchange
+from netlab.http.access import LINES
 from netlab.http.admin import Admin
 from netlab.http.counters import Counters
 from netlab.http.factory import HTTPFactory
 from netlab.http.files import StaticFiles
-from netlab.http.log import AccessLog
+from netlab.http.log import AccessLog, Journal
+from netlab.http.message import Answer, Request, Response
 from netlab.http.rules import Rules
 from netlab.http.site import Site
 
@@ -89,31 +90,35 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     daemon.on_hangup(access_log.reopen)
     counters = Counters()
 
-    def record(exchange: Exchange) -> None:
-        access_log.record(exchange)
-        counters.add(exchange.method, exchange.status, exchange.octets, exchange.seconds)
-
+    journal = Journal(daemon.reactor, [access_log.record, counters.add])
     files = StaticFiles(
         options["root"],
         options["index"],
         list_folders=bool(options["listing"]),
         dotfiles=bool(options["dotfiles"]),
         follow_symlinks=bool(options["follow-symlinks"]),
+        asked=lambda: factory.asked,
     )
-    site = Site(files, options["rules"])
+    answer: Answer = files
     if options["config"] is not None:
+        answer = site = Site(files, options["rules"])
         daemon.on_hangup(partial(_reload, site, options["config"]))
     factory = HTTPFactory(
-        daemon.reactor, [site], record=record, refused=counters.refuse, once=bool(options["once"])
+        daemon.reactor, [answer], record=journal.add, refused=counters.refuse, once=bool(options["once"])
     )
     if options["once"]:
         factory.done.addCallback(lambda done: daemon.stop("one request is answered, as --once asks"))
-    _Running(factory, access_log, options["grace"]).setServiceParent(daemon)
+    _Running(factory, journal, access_log, options["grace"]).setServiceParent(daemon)
     for endpoint in options["listen"]:
         daemon.listen_tcp(endpoint, factory)
     if options["admin"] is not None:
         admin = Admin(counters, lambda: len(factory.connections), lambda: not factory.draining)
-        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [admin]))
+
+        def tell(request: Request) -> Response | None:
+            journal.flush()
+            return admin(request)
+
+        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [tell]))
     root, where = os.path.realpath(options["root"]), " and ".join(options["listen"])
     daemon.announce(lambda: f"serves {root} on {where}")
     return daemon
@@ -141,8 +146,9 @@ def _reload(site: Site, path: str) -> None:
 class _Running(Service):
     """What has to be open while requests are answered, and how they come to an end."""
 
-    def __init__(self, factory: HTTPFactory, access_log: AccessLog, grace: float) -> None:
+    def __init__(self, factory: HTTPFactory, journal: Journal, access_log: AccessLog, grace: float) -> None:
         self._factory = factory
+        self._journal = journal
         self._access_log = access_log
         self._grace = grace
 
@@ -156,4 +162,8 @@ class _Running(Service):
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
-        return self._factory.drain(self._grace).addBoth(lambda drained: self._access_log.close())
+        return self._factory.drain(self._grace).addBoth(self._close)
+
+    def _close(self, drained: object) -> None:
+        self._journal.close()
+        self._access_log.close()

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.http.admin import Admin
 from netlab.http.counters import REFUSALS, Counters
 from netlab.http.message import Request, Response
-from tests.http.wire import Client, get, hello, responses
+from tests.http.wire import Client, answered, get, hello, responses
 
 
 class AdminTests(SynchronousTestCase):
@@ -84,9 +84,9 @@ class AdminTests(SynchronousTestCase):
 
     def test_requests(self) -> None:
         """Requests are told by method and status, the octets sent in one number."""
-        self.counters.add("GET", 200, 10, 0.1)
-        self.counters.add("GET", 200, 10, 0.1)
-        self.counters.add("BREW", 501, 5, 0.1)
+        self.counters.add(answered("GET", 200, 10, 0.1))
+        self.counters.add(answered("GET", 200, 10, 0.1))
+        self.counters.add(answered("BREW", 501, 5, 0.1))
         self.assertEqual(self.value("netlab_http_requests_total", method="GET", status="200"), 2)
         self.assertEqual(self.value("netlab_http_requests_total", method="other", status="501"), 1)
         self.assertEqual(self.value("netlab_http_response_octets_total"), 25)
@@ -94,7 +94,7 @@ class AdminTests(SynchronousTestCase):
     def test_durations(self) -> None:
         """Each bucket of the histogram counts all that took no longer than its bound."""
         for seconds in (0.0005, 0.5, 0.5, 100.0):
-            self.counters.add("GET", 200, 0, seconds)
+            self.counters.add(answered("GET", 200, 0, seconds))
         name = "netlab_http_request_duration_seconds"
         for bound, count in (("0.001", 1), ("0.25", 1), ("0.5", 3), ("60.0", 3), ("+Inf", 4)):
             with self.subTest(bound=bound):
@@ -119,7 +119,7 @@ class AdminTests(SynchronousTestCase):
     def test_own_registry(self) -> None:
         """Two servers in one process do not meet, and the global registry stays as it was."""
         other = Counters()
-        other.add("GET", 200, 7, 0.1)
+        other.add(answered("GET", 200, 7, 0.1))
         Admin(other, lambda: 0, lambda: True)
         self.assertEqual(self.value("netlab_http_response_octets_total"), 0)
         self.assertIsNone(REGISTRY.get_sample_value("netlab_http_response_octets_total"))

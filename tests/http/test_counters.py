@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.http.counters import BUCKETS, REFUSALS, Counters
 from netlab.http.message import KNOWN_METHODS
+from tests.http.wire import answered
 
 
 class CountersTests(SynchronousTestCase):
@@ -16,9 +17,9 @@ class CountersTests(SynchronousTestCase):
 
     def test_add(self) -> None:
         """A request counts by its method and status, with its octets and its duration."""
-        self.counters.add("GET", 200, 13, 0.25)
-        self.counters.add("GET", 200, 0, 0.5)
-        self.counters.add("HEAD", 404, 0, 0.25)
+        self.counters.add(answered("GET", 200, 13, 0.25))
+        self.counters.add(answered("GET", 200, 0, 0.5))
+        self.counters.add(answered("HEAD", 404, 0, 0.25))
         self.assertEqual(self.counters.requests, {("GET", 200): 2, ("HEAD", 404): 1})
         self.assertEqual((self.counters.octets, self.counters.seconds), (13, 1.0))
         self.assertEqual(sum(self.counters.durations), 3)
@@ -35,7 +36,7 @@ class CountersTests(SynchronousTestCase):
         ):
             with self.subTest(seconds=seconds):
                 counters = Counters()
-                counters.add("GET", 200, 0, seconds)
+                counters.add(answered("GET", 200, 0, seconds))
                 self.assertEqual(counters.durations.index(1), bucket)
         self.assertEqual(list(BUCKETS), sorted(BUCKETS))
         self.assertEqual((BUCKETS[0], BUCKETS[-1]), (0.001, 60.0))
@@ -53,7 +54,7 @@ class CountersTests(SynchronousTestCase):
         ):
             with self.subTest(method=method, status=status):
                 counters = Counters()
-                counters.add(method, status, 0, 0.0)
+                counters.add(answered(method, status, 0, 0.0))
                 self.assertEqual(list(counters.requests), [counted])
 
     @given(st.lists(st.tuples(st.text() | st.sampled_from(sorted(KNOWN_METHODS)), st.integers())))
@@ -61,7 +62,7 @@ class CountersTests(SynchronousTestCase):
         """Whatever comes is counted once, under a name out of a bounded set."""
         counters = Counters()
         for method, status in requests:
-            counters.add(method, status, 1, 0.0)
+            counters.add(answered(method, status, 1, 0.0))
         self.assertEqual(counters.requests.total(), len(requests))
         self.assertEqual(counters.octets, len(requests))
         for method, status in counters.requests:

@@ -97,10 +97,13 @@ class ServiceTests(SynchronousTestCase):
         service = self.make("--access-log", str(log))
         service.startService()
         self.ask()
+        self.reactor.advance(0.1)
         before, line = log.read_text().splitlines()
         self.assertEqual(before, "before")
         self.assertIn('"GET / HTTP/1.1" 200 4 "-" "-"', line)
+        self.ask()
         self.successResultOf(service.stopService())
+        self.assertEqual(len(log.read_text().splitlines()), 3)
 
     def test_admin(self) -> None:
         """The administrator's endpoint tells what the server has done."""
@@ -148,20 +151,20 @@ class AccessLogTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         log = AccessLog(None)
         log.open()
-        log.record(EXCHANGE)
+        log.record([EXCHANGE])
         self.assertIn('"GET / HTTP/1.1" 200', events[-1]["line"])
         log.close()
 
     def test_standard_output(self) -> None:
         """A dash is standard output, which stays open."""
-        stream = io.StringIO()
+        stream = io.TextIOWrapper(io.BytesIO())
         self.patch(sys, "__stdout__", stream)
         log = AccessLog("-")
         log.open()
-        log.record(EXCHANGE)
+        log.record([EXCHANGE])
         log.close()
-        log.record(EXCHANGE)
-        self.assertEqual(stream.getvalue().count("\n"), 1)
+        log.record([EXCHANGE])
+        self.assertEqual(stream.buffer.getvalue().count(b"\n"), 1)  # type: ignore[attr-defined]
 
     def test_full_disk(self) -> None:
         """Where a line cannot be written, that is logged, and the server goes on."""
@@ -170,6 +173,6 @@ class AccessLogTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         log = AccessLog("/dev/full")
         log.open()
-        log.record(EXCHANGE)
+        log.record([EXCHANGE])
         self.assertIn("No space left", str(events[-1]["error"]))
         log.close()
