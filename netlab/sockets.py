@@ -153,8 +153,9 @@ class AdoptingReactor(_StandIn):
 
 def _adopt_unix(handed: socket.socket, factory: Factory, reactor: Any) -> UnixPort:
     port: UnixPort = UnixPort._fromListeningDescriptor(reactor, handed.fileno(), factory)
-    # Twisted's port would set the mode of its path, and remove it at the end. This path is the parent's;
-    # what begins with NUL is none (unix(7), abstract).
+    # Twisted's port would set the mode of its path and remove it, and shut the socket down for all. The
+    # path is the parent's; what begins with NUL is none (unix(7), abstract).
     port._bindPath = b"\0" + port._bindPath
+    port._shouldShutdown = False
     port.startListening()
     return port

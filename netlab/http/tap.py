@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.logger import Logger
 from twisted.python import usage
 
@@ -171,7 +171,7 @@ def _share(daemon: Daemon, options: Options) -> Workers:
         raise StartRefused(f"{daemon.name}: {error}") from error
     _Writable(AccessLog(options["access-log"])).setServiceParent(daemon)
     sharing = SharingReactor(daemon.reactor, options["workers"])
-    nobody = Factory()
+    nobody: Any = Factory.forProtocol(Protocol)  # since nothing is accepted
     nobody.noisy = False
     for endpoint in options["listen"]:
         daemon.listen_tcp(endpoint, nobody, sharing)
