@@ -6,6 +6,7 @@ Nothing of a request passes here: each worker has listening sockets of its own. 
 """
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ LONGEST = 30.0  # seconds that the place of a worker is empty at most
 PATIENCE = 1.0  # seconds that a question to a worker may take
 OVERTIME = 5.0  # seconds that a worker may need for its end beyond the grace
 LOG_LINE = 8_192  # octets of a line of a worker's log
+
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f]")
 
 
 class Restarts:
@@ -69,16 +72,20 @@ class _Process(ProcessProtocol):
                 self._told(line)
         else:
             for line in self._log.feed(data):
-                self._logged(line.decode(errors="replace"))
+                self._logged(_printable(line))
 
     def processEnded(self, reason: Failure) -> None:
         for line in self._log.close():
-            self._logged(line.decode(errors="replace"))
+            self._logged(_printable(line))
         number = getattr(reason.value, "signal", None)
         if number is not None:
             self._ended(f"killed by signal {number} ({signal.strsignal(number)})")
         else:
             self._ended(f"status {getattr(reason.value, 'exitCode', None) or 0}")
+
+
+def _printable(line: bytes) -> str:
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", line.decode(errors="replace"))
 
 
 class Worker:
