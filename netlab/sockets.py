@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.abstract import isIPv6Address
@@ -55,16 +55,20 @@ class SharedPort:
 
 
 class SharingReactor(_StandIn):
-    """Make listening sockets for a number of workers; `ports` are in the order in which they were made."""
+    """Make listening sockets for a number of workers; `ports` counts those that can be handed down."""
 
     def __init__(self, reactor: Any, workers: int) -> None:
         super().__init__(reactor)
         self._workers = workers
-        self.ports: list[SharedPort] = []
+        self._descriptors: list[Callable[[int], int]] = []  # of each port, by worker
+
+    @property
+    def ports(self) -> int:
+        return len(self._descriptors)
 
     def hand_down(self, worker: int) -> list[int]:
-        """The descriptors for a worker, counted from 0: one for each port."""
-        return [port.fileno(worker) for port in self.ports]
+        """The descriptors for a worker, counted from 0: one for each port, in the order of their making."""
+        return [descriptor(worker) for descriptor in self._descriptors]
 
     def listenTCP(self, port: int, factory: Factory, backlog: int = 50, interface: str = "") -> SharedPort:
         try:
@@ -85,14 +89,14 @@ class SharingReactor(_StandIn):
     ) -> Any:
         port = self._reactor.listenUNIX(address, factory, backlog, mode, wantPID)
         port.stopReading()
-        self._share(SharedPort([socket.socket(fileno=os.dup(port.fileno()))]))
+        self._descriptors.append(lambda worker: int(port.fileno()))
         return port  # which removes the path when it stops
 
     def adoptStreamPort(self, fileDescriptor: int, addressFamily: int, factory: Factory) -> SharedPort:
         return self._share(SharedPort([socket.socket(fileno=os.dup(fileDescriptor))]))
 
     def _share(self, port: SharedPort) -> SharedPort:
-        self.ports.append(port)
+        self._descriptors.append(port.fileno)
         return port
 
 

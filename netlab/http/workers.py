@@ -237,7 +237,7 @@ class Workers(Service):
     def startService(self) -> None:
         """Start all. Raises: StartRefused: there is an endpoint whose socket cannot be handed down."""
         super().startService()
-        if len(self._sharing.ports) != self._endpoints:
+        if self._sharing.ports != self._endpoints:
             raise StartRefused("netlab-http: --workers cannot share one of the endpoints of --listen")
         for worker in self._workers:
             worker.start()
