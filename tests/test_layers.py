@@ -16,7 +16,7 @@ LAYERS = {
     " ping.impair ping.reflector ping.prober ping.stats ping.report"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
     3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
-    " http.log http.server http.site http.workers sockets ping.client ping.server"
+    " http.log http.server http.site http.slot http.workers sockets ping.client ping.server"
     " heartbeat.sender heartbeat.server",
     4: "http.tap http.worker ping.tap heartbeat.tap clients.running clients.http clients.ping"
     " clients.heartbeat clients.__main__",

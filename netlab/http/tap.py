@@ -83,7 +83,7 @@ class Options(usage.Options):
                 f"--access-log-format is {' or '.join(LINES)}, not {self['access-log-format']!r}"
             )
         if self["workers"] > 1 and self["once"]:
-            raise usage.UsageError("--once answers one request, which --workers cannot share")
+            raise usage.UsageError("--once answers one request: leave out --workers")
         self["rules"] = Rules() if self["config"] is None else _read_rules(self["config"])
         for name in ("root", "config", "access-log"):  # a daemon may go elsewhere before it uses them
             if self[name] not in (None, "-"):

@@ -9,11 +9,12 @@ questions, which come on standard input, and ends when the parent does.
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
 from twisted.logger import FileLogObserver, Logger, eventAsText, globalLogBeginner
@@ -25,7 +26,8 @@ from netlab.daemon import Daemon
 from netlab.errors import WireError
 from netlab.http import tap
 from netlab.http.channel import MAX_LINE, Report, decode_ask, encode_report
-from netlab.http.workers import CONTROL, HELD
+from netlab.http.slot import CONTROL
+from netlab.http.workers import HELD
 from netlab.sockets import AdoptingReactor
 
 EVERY = 1.0  # seconds between two reports that nobody asked for
@@ -38,7 +40,7 @@ class Reporter(LineOnlyReceiver):
     MAX_LENGTH = MAX_LINE
     log = Logger()
 
-    def __init__(self, clock: Any, serving: tap.Serving, gone: Any) -> None:
+    def __init__(self, clock: Any, serving: tap.Serving, gone: Callable[[str], object]) -> None:
         self._serving = serving
         self._gone = gone
         self._paused = False
@@ -59,7 +61,7 @@ class Reporter(LineOnlyReceiver):
         except WireError as error:
             self.log.error("the parent makes no sense: {error}", error=error)
 
-    def connectionLost(self, reason: Failure = Failure(Exception())) -> None:  # noqa: B008
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
         if self._every.running:
             self._every.stop()

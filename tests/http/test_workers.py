@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.daemon import StartRefused
 from netlab.http.channel import Report, decode_ask, encode_report
 from netlab.http.counters import Counters
-from netlab.http.workers import CONTROL, LONGEST, OVERTIME, PATIENCE, Restarts, Workers
+from netlab.http.slot import CONTROL, LONGEST, OVERTIME, PATIENCE, Restarts
+from netlab.http.workers import Workers
 from netlab.sockets import SharingReactor
 
 

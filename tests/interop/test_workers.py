@@ -8,7 +8,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -41,10 +41,10 @@ def workers(program: Program, count: int = 2) -> list[int]:
     return [int(number) for number in re.findall(pattern, program.output)]
 
 
-def until(true: object, seconds: float = PATIENCE) -> None:
+def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until a function's answer is true."""
     deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
+    while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
