@@ -135,9 +135,16 @@ def main(arguments: Sequence[str]) -> None:
     clock.callWhenRunning(StandardIO, reporter, 0, CONTROL, clock)
     clock.callWhenRunning(signal.pthread_sigmask, signal.SIG_UNBLOCK, HELD)
     clock.addSystemEventTrigger(
-        "before", "shutdown", lambda: daemon.stopService().addBoth(lambda stopped: reporter.close())
+        "before", "shutdown", lambda: Deferred.fromCoroutine(_finish(daemon, reporter))
     )
     clock.run()
+
+
+async def _finish(daemon: Daemon, reporter: Reporter) -> None:
+    await daemon.stopService()
+    await reporter.close()
+    # The loop gives signals back their default action as it ends: one told twice would be killed.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
 
 
 if __name__ == "__main__":
