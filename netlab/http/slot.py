@@ -101,6 +101,7 @@ class Slot:
         self._present = Counters().snapshot()  # of this one, as far as it is known
         self._later: Any = None  # the call that starts the next
         self._questions = 0
+        self._asked = False  # the last of them is not answered yet
         self._waiting: list[Deferred[None]] = []  # for the answer to the last question
         self._gone: Deferred[None] | None = None  # set once the place is to stay empty
 
@@ -131,9 +132,13 @@ class Slot:
         if not self.serves:
             return succeed(None)
         self._waiting = [waiting for waiting in self._waiting if not waiting.called]
-        if not self._waiting:
+        if not self._asked:
+            try:
+                self._process.writeToChild(0, encode_ask(self._questions + 1))
+            except KeyError:  # Twisted's: it has closed its end, and will have ended in a moment
+                return succeed(None)
             self._questions += 1
-            self._process.writeToChild(0, encode_ask(self._questions))
+            self._asked = True
         answered: Deferred[None] = Deferred()
         self._waiting.append(answered)
         return answered.addTimeout(PATIENCE, self._clock).addErrback(lambda late: None)
@@ -170,6 +175,7 @@ class Slot:
 
     def _answered(self, report: Report | None) -> None:
         if report is None or report.answers == self._questions:
+            self._asked = False
             waiting, self._waiting = self._waiting, []
             for one in waiting:
                 if not one.called:

@@ -50,6 +50,7 @@ class Process:
         self.signals: list[str] = []
         self.asked: list[int] = []
         self.ended = False
+        self.deaf = False
 
     def signalProcess(self, name: str) -> None:
         if self.ended:
@@ -58,6 +59,8 @@ class Process:
 
     def writeToChild(self, descriptor: int, octets: bytes) -> None:
         assert descriptor == 0
+        if self.deaf:
+            raise KeyError(descriptor)  # as Twisted does once the other end is closed
         self.asked.append(decode_ask(octets))
 
     def report(self, requests: int = 0, answers: int | None = None, connections: int = 0) -> None:
@@ -229,9 +232,19 @@ class WorkersTests(SynchronousTestCase):
         self.machine.advance(PATIENCE / 2)
         for reading in readings:
             self.assertEqual(self.successResultOf(reading).counters.requests, {("GET", 200): 8})
+        readings = [self.read() for _ in range(3)]
+        self.machine.advance(PATIENCE)
+        self.assertEqual(first.asked, [1])  # nor is more asked while it does not read
         first.report(9, answers=1)
         self.read()
         self.assertEqual(first.asked, [1, 2])
+
+    def test_deaf(self) -> None:
+        """Who is about to end, and reads no more, is not waited for."""
+        first = self.machine.processes[0]
+        first.report(3)
+        first.deaf = True
+        self.assertEqual(self.successResultOf(self.read()).counters.requests, {("GET", 200): 3})
 
     def test_death_while_asked(self) -> None:
         """Nobody waits for the answer of a worker that has died."""

@@ -34,19 +34,23 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HOME = (WWW / "index.html").read_bytes()
 
 
-def workers(program: Program, count: int = 2) -> list[int]:
-    """The processes of the workers that have come up so far, once there are *count*."""
-    pattern = r"worker \d+ serves \(process (\d+)\)"
-    program.wait_for(rf"(?s)(?:{pattern}.*){{{count}}}")
-    return [int(number) for number in re.findall(pattern, program.output)]
-
-
 def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until a function's answer is true."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def workers(program: Program, count: int = 2) -> list[int]:
+    """The processes of the workers that have come up so far, once there are *count*."""
+
+    def found() -> list[str]:
+        return re.findall(r"worker \d+ serves \(process (\d+)\)", program.output)
+
+    until(lambda: len(found()) >= count or program.process.poll() is not None)
+    assert len(found()) >= count, program.output
+    return [int(number) for number in found()]
 
 
 def runs(process: int) -> bool:
