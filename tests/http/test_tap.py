@@ -154,6 +154,9 @@ class ServiceTests(SynchronousTestCase):
         protocol.makeConnection(transport)
         protocol.dataReceived(get("/metrics"))
         self.assertIn(b'netlab_http_requests_total{method="GET",status="200"} 1.0', transport.value())
+        transport.clear()
+        protocol.dataReceived(get("/healthz"))
+        self.assertEqual(responses(transport.value())[0][::2], (200, b"ok\n"))
 
     def test_once(self) -> None:
         """After one request the reactor stops."""
