@@ -46,15 +46,15 @@ class Daemon(MultiService):
         self.reactor: Any = reactor
         self._together = together(reactor)
 
-    def listen_tcp(self, endpoint: str, factory: Factory) -> None:
+    def listen_tcp(self, endpoint: str, factory: Factory, reactor: Any = None) -> None:
         """
-        Serve *factory* on a Twisted server endpoint string.
+        Serve *factory* on a Twisted server endpoint string, by *reactor* in place of the daemon's own.
 
         Raises:
             StartRefused: there is no such endpoint, or its files cannot be read.
         """
         try:
-            service = strports_service(endpoint, factory, self.reactor)
+            service = strports_service(endpoint, factory, reactor or self.reactor)
         except Exception as error:  # each endpoint type fails in its own way: KeyError, OSError, SSL.Error
             raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
         service.endpoint = self._together(service.endpoint)

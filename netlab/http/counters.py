@@ -2,7 +2,9 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from netlab.http.access import Exchange
 from netlab.http.message import KNOWN_METHODS
@@ -47,3 +49,54 @@ class Counters:
         if reason not in self.refused:
             raise ValueError(f"{reason!r} is none of {', '.join(REFUSALS)}")
         self.refused[reason] += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that was counted, as JSON can carry it; `total` reads it."""
+        return {
+            "requests": [[*key, count] for key, count in self.requests.items()],
+            "octets": self.octets,
+            "durations": list(self.durations),
+            "seconds": self.seconds,
+            "refused": dict(self.refused),
+        }
+
+
+def total(snapshots: Iterable[Mapping[str, Any]]) -> Counters:
+    """
+    Add up what several processes have counted.
+
+    Raises:
+        ValueError: one of them is no snapshot of counters.
+    """
+    counters = Counters()
+    try:
+        for snapshot in snapshots:
+            for method, status, count in snapshot["requests"]:
+                if method not in KNOWN_METHODS | {"other"} or status not in (0, *range(100, 600)):
+                    raise ValueError(f"{method!r} and {status!r} are not counted")
+                counters.requests[method, status] += _count(count)
+            counters.octets += _count(snapshot["octets"])
+            for bucket, count in zip(range(len(BUCKETS) + 1), snapshot["durations"], strict=True):
+                counters.durations[bucket] += _count(count)
+            counters.seconds += _count(snapshot["seconds"], float)
+            for reason, count in snapshot["refused"].items():
+                counters.refused[reason] += _count(count)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no snapshot of counters: {error!r}") from error
+    return counters
+
+
+def _count(value: Any, kind: type = int) -> Any:
+    if type(value) is not kind or not 0 <= value < float("inf"):  # type: ignore[operator]
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read when somebody asks how the server is."""
+
+    counters: Counters
+    connections: int  # open now
+    workers: int | None = None  # that serve now; None: there are none, the process serves itself
+    restarts: int = 0  # of workers

@@ -1,10 +1,13 @@
 """The web server's counters: what is counted where, and that no stranger makes them grow."""
 
+import json
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.http.counters import BUCKETS, REFUSALS, Counters
+from netlab.http.counters import BUCKETS, REFUSALS, Counters, total
 from netlab.http.message import KNOWN_METHODS
 from tests.http.wire import answered
 
@@ -76,3 +79,67 @@ class CountersTests(SynchronousTestCase):
         self.assertEqual(self.counters.refused, {**dict.fromkeys(REFUSALS, 0), "deadline": 2})
         self.assertRaises(ValueError, self.counters.refuse, "mood")
         self.assertEqual(tuple(self.counters.refused), REFUSALS)
+
+
+class TotalTests(SynchronousTestCase):
+    """`Counters.snapshot` and `total`"""
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 3),
+                st.sampled_from([*sorted(KNOWN_METHODS), "BREW"]),
+                st.sampled_from([0, 200, 304, 404, 599]),
+                st.integers(0, 2**40),
+                st.integers(0, 1000).map(lambda number: number / 8),  # whose sums are exact
+            )
+        )
+    )
+    def test_total(self, requests: list[tuple[int, str, int, int, float]]) -> None:
+        """What several have counted, carried as JSON, is what one would have counted."""
+        alone, parts = Counters(), [Counters() for _ in range(4)]
+        for part, *exchange in requests:
+            arguments: Any = exchange
+            alone.add(answered(*arguments))
+            parts[part].add(answered(*arguments))
+            alone.refuse(REFUSALS[part])
+            parts[part].refuse(REFUSALS[part])
+        together = total(json.loads(json.dumps(part.snapshot())) for part in parts)
+        self.assertEqual(vars(together), vars(alone))
+
+    def test_own(self) -> None:
+        """A snapshot stays as it is when the counting goes on."""
+        counters = Counters()
+        before = counters.snapshot()
+        counters.add(answered("GET", 200, 1, 0.1))
+        counters.refuse("address")
+        self.assertEqual(before, Counters().snapshot())
+        self.assertEqual(vars(total([])), vars(Counters()))
+
+    def test_wrong(self) -> None:
+        """What is no snapshot is refused, whatever it is."""
+        good = Counters().snapshot()
+        for wrong in (
+            None,
+            {},
+            {**good, "octets": -1},
+            {**good, "octets": True},
+            {**good, "octets": 1.0},
+            {**good, "seconds": 1},
+            {**good, "seconds": float("nan")},
+            {**good, "seconds": float("inf")},
+            {**good, "durations": [0]},
+            {**good, "durations": [0] * 100},
+            {**good, "durations": 3},
+            {**good, "requests": [["BREW", 200, 1]]},
+            {**good, "requests": [["GET", 600, 1]]},
+            {**good, "requests": [["GET", 200]]},
+            {**good, "requests": [[[], 200, 1]]},
+            {**good, "requests": [["GET", 200, -1]]},
+            {**good, "requests": {"GET": 1}},
+            {**good, "refused": {"mood": 1}},
+            {**good, "refused": []},
+        ):
+            with self.subTest(wrong=wrong):
+                given: Any = [good, wrong]
+                self.assertRaises(ValueError, total, given)
