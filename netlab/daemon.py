@@ -19,6 +19,9 @@ from netlab.clocks import run_monotonic
 from netlab.tcp import together
 
 
+SPARE = 512  # descriptors for all but connections: files, logs, the reactor's own
+
+
 class StartRefused(SystemExit, Exception):
     """
     The daemon cannot start; its text is the one line that the user sees, its exit status 1.
@@ -59,6 +62,12 @@ class Daemon(MultiService):
             raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
         service.endpoint = self._together(service.endpoint)
         service.setServiceParent(self)
+
+    @staticmethod
+    def room_for_connections(most: int) -> int:
+        """How many of *most* connections the process may have open beside its files."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return most if limit == resource.RLIM_INFINITY else max(min(most, limit - SPARE), SPARE // 8)
 
     def announce(self, promise: Callable[[], str], last_words: Callable[[], str] | None = None) -> None:
         """Log what the daemon does once it runs, and its *last_words* when it stops."""

@@ -27,6 +27,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+QUEUE = 1_024  # connections that wait to be accepted: Twisted's own number is too low for a burst
+_STOCK_QUEUE = 50  # and this
 BATCH = 512  # events a turn, before timers and other descriptors have theirs
 READ = 16_384  # octets read at a time: a longer buffer costs more to have than to fill
 PIECE = 131_072  # octets fetched from a disk at a time
@@ -302,6 +304,8 @@ class Together:
     def _adopt(self, port: Any) -> Any:
         if getattr(port, "transport", None) is tcp.Server:
             port.transport = partial(Connection, connections=self._connections)
+            if port.backlog == _STOCK_QUEUE:  # nobody asked for another
+                port.socket.listen(QUEUE)
         return port
 
 

@@ -46,7 +46,7 @@ class HTTPFactory(Factory):
         once: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - an immutable value
         deadlines: Deadlines = Deadlines(),  # noqa: B008
-        max_connections: int = 10_000,
+        max_connections: int = 20_000,
         max_per_address: int = 512,
         monotonic: Callable[[], float] = time.monotonic,
         wall_ns: Callable[[], int] = time.time_ns,

@@ -27,6 +27,7 @@ from netlab.http.site import Site
 from netlab.http.workers import Workers
 from netlab.sockets import AdoptingReactor, SharingReactor
 
+MAX_CONNECTIONS = 20_000
 _log = Logger()
 
 
@@ -152,7 +153,12 @@ def serve(daemon: Daemon, options: Options, adopting: AdoptingReactor | None = N
         answer = site = Site(files, options["rules"])
         daemon.on_hangup(partial(_reload, site, options["config"]))
     factory = HTTPFactory(
-        daemon.reactor, [answer], record=journal.add, refused=counters.refuse, once=bool(options["once"])
+        daemon.reactor,
+        [answer],
+        record=journal.add,
+        refused=counters.refuse,
+        once=bool(options["once"]),
+        max_connections=daemon.room_for_connections(MAX_CONNECTIONS),
     )
     if options["once"]:
         factory.done.addCallback(lambda done: daemon.stop("one request is answered, as --once asks"))
