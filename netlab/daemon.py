@@ -18,7 +18,6 @@ from twisted.logger import Logger
 from netlab.clocks import run_monotonic
 from netlab.tcp import together
 
-
 SPARE = 512  # descriptors for all but connections: files, logs, the reactor's own
 
 

@@ -23,6 +23,8 @@ from twisted.internet.unix import Port as UnixPort
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from netlab.tcp import queue_length
+
 _log = Logger()
 
 SPREADS = sys.platform == "linux"  # elsewhere SO_REUSEPORT gives all connections to one of the sockets
@@ -120,7 +122,7 @@ def _listen(port: int, backlog: int, interface: str, count: int) -> list[socket.
             address = one.getsockname()  # with the number that port 0 stands for
         for one in sockets:
             one.setblocking(False)
-            one.listen(backlog)
+            one.listen(queue_length(backlog))
     except OSError:
         for one in sockets:
             one.close()
@@ -140,12 +142,14 @@ class AdoptingReactor(_StandIn):
             handed.setblocking(False)
             if handed.family == socket.AF_UNIX:
                 return _adopt_unix(handed, factory, self._reactor)
-            return self._reactor.adoptStreamPort(handed.fileno(), handed.family, factory)
+            adopted = self._reactor.adoptStreamPort(handed.fileno(), handed.family, factory)
+            adopted.backlog = backlog  # as its maker has it
+            return adopted
 
     def listenSSL(
         self, port: int, factory: Factory, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> Any:
-        listening = self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory))
+        listening = self.listenTCP(port, TLSMemoryBIOFactory(contextFactory, False, factory), backlog)
         listening._type = "TLS"  # as the reactor's own listenSSL does, for its log
         return listening
 

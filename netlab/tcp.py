@@ -21,13 +21,14 @@ from typing import Any
 
 from twisted.internet import error, main, tcp
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.interfaces import IReadDescriptor, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-QUEUE = 1_024  # connections that wait to be accepted: Twisted's own number is too low for a burst
+QUEUE = 4_096  # connections that wait to be accepted: Twisted's own number is too low for a burst
 _STOCK_QUEUE = 50  # and this
 BATCH = 512  # events a turn, before timers and other descriptors have theirs
 READ = 16_384  # octets read at a time: a longer buffer costs more to have than to fill
@@ -304,9 +305,14 @@ class Together:
     def _adopt(self, port: Any) -> Any:
         if getattr(port, "transport", None) is tcp.Server:
             port.transport = partial(Connection, connections=self._connections)
-            if port.backlog == _STOCK_QUEUE:  # nobody asked for another
-                port.socket.listen(QUEUE)
+            if not isinstance(self._endpoint, AdoptedStreamServerEndpoint):  # whose queue is its maker's
+                port.socket.listen(queue_length(port.backlog))
         return port
+
+
+def queue_length(backlog: int) -> int:
+    """How many connections may wait where an endpoint says *backlog*, or leaves it to Twisted."""
+    return QUEUE if backlog == _STOCK_QUEUE else backlog
 
 
 def together(reactor: Any) -> Callable[[Any], Any]:

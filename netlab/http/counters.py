@@ -35,9 +35,10 @@ class Counters:
         _, _, _, _, durations, methods, _, _, statuses, octets = zip(*exchanges, strict=True)
         self.octets += sum(octets)
         self.seconds += sum(durations)
-        buckets = [bisect_left(BUCKETS, seconds) for seconds in durations]
-        for bucket in set(buckets):
-            self.durations[bucket] += buckets.count(bucket)
+        longer = [seconds for seconds in durations if seconds > BUCKETS[0]]
+        self.durations[0] += len(durations) - len(longer)
+        for seconds in longer:
+            self.durations[bisect_left(BUCKETS, seconds)] += 1
         answered = list(zip(methods, statuses, strict=True))
         for method, status in set(answered):
             known = method if method in KNOWN_METHODS else "other"
