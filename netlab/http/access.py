@@ -1,7 +1,8 @@
-"""One exchange as one line of an access log."""
+"""Exchanges as lines of an access log."""
 
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,8 +10,6 @@ from netlab.http.dates import log_date
 from netlab.http.message import Fields
 
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
-
-_date = lru_cache(16)(log_date)  # one for each second
 
 
 class Exchange(NamedTuple):
@@ -28,37 +27,46 @@ class Exchange(NamedTuple):
     octets: int  # of the body, as far as they were sent
 
 
-def combined_line(exchange: Exchange) -> str:
-    """Write the exchange in the Combined Log Format; what is not plain ASCII is escaped."""
-    peer, _, _, answered_ns, _, _, start_line, fields, status, octets = exchange
-    date = _date(answered_ns // 1_000_000_000)
-    return f'{peer} - - [{date}] "{_quoted(start_line)}" {status} {octets} {fields.derive(_client)}'
+def combined_lines(exchanges: Iterable[Exchange]) -> list[str]:
+    """Write exchanges in the Combined Log Format, a line each; what is not plain ASCII is escaped."""
+    lines = []
+    present, date = -1, ""
+    for peer, _, _, answered_ns, _, _, start_line, fields, status, octets in exchanges:
+        second = answered_ns // 1_000_000_000
+        if second != present:
+            present, date = second, log_date(second)
+        client = fields.derive(_client)
+        lines.append(f'{peer} - - [{date}] "{_quoted(start_line)}" {status} {octets} {client}')
+    return lines
 
 
 def _client(fields: Fields) -> str:
     return f'"{_quoted(fields.get("referer"))}" "{_quoted(fields.get("user-agent"))}"'
 
 
-def json_line(exchange: Exchange) -> str:
-    """Write the exchange as one JSON object: `time` since 1970 and `duration` in seconds."""
-    return json.dumps(
-        {
-            "time": exchange.answered_ns / 1e9,
-            "peer": exchange.peer,
-            "connection": exchange.connection,
-            "tls": exchange.tls,
-            "method": exchange.method,
-            "request": exchange.start_line.decode("latin-1"),
-            "status": exchange.status,
-            "octets": exchange.octets,
-            "duration": round(exchange.seconds, 6),
-            "referer": exchange.fields.get("referer"),
-            "agent": exchange.fields.get("user-agent"),
-        }
-    )
+def json_lines(exchanges: Iterable[Exchange]) -> list[str]:
+    """Write exchanges as JSON objects, a line each: `time` since 1970 and `duration` in seconds."""
+    return [
+        json.dumps(
+            {
+                "time": exchange.answered_ns / 1e9,
+                "peer": exchange.peer,
+                "connection": exchange.connection,
+                "tls": exchange.tls,
+                "method": exchange.method,
+                "request": exchange.start_line.decode("latin-1"),
+                "status": exchange.status,
+                "octets": exchange.octets,
+                "duration": round(exchange.seconds, 6),
+                "referer": exchange.fields.get("referer"),
+                "agent": exchange.fields.get("user-agent"),
+            }
+        )
+        for exchange in exchanges
+    ]
 
 
-LINES = {"combined": combined_line, "json": json_line}
+LINES = {"combined": combined_lines, "json": json_lines}
 
 
 @lru_cache(1_024)

@@ -63,7 +63,7 @@ class AccessLog:
 
     def __init__(self, path: str | None, form: str = "combined") -> None:
         self._path = path
-        self._line = LINES[form]
+        self._lines = LINES[form]
         self._stream: IO[bytes] | None = None
 
     def open(self) -> None:
@@ -102,7 +102,7 @@ class AccessLog:
 
     def record(self, exchanges: Iterable[Exchange]) -> None:
         """Write the lines of some exchanges at once; where they cannot be written, the server goes on."""
-        lines = [self._line(exchange) for exchange in exchanges]
+        lines = self._lines(exchanges)
         if self._stream is None:
             for line in lines:
                 _log.info("{line}", line=line)

@@ -150,6 +150,8 @@ class Request(NamedTuple):
     def persistent(self) -> bool:
         """The client lets the connection go on after the response (RFC 9112 §9.3)."""
         options = self.fields.derive(_options)
+        if not options:
+            return self.version >= (1, 1)
         return "close" not in options and (self.version >= (1, 1) or "keep-alive" in options)
 
 

@@ -6,7 +6,9 @@ transport -> access record. One request is answered at a time; those behind it w
 and when much waits there, or the client does not read, reading stops.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _BUSY = (STALL, ANSWER)
 READ_AHEAD = 65_536  # octets of later requests kept while one is answered
 MAX_DISCARDED = 65_536  # octets of an unwanted body worth reading to keep a connection
+_exchange: Callable[[Any], Exchange] = partial(tuple.__new__, Exchange)  # a call less for each request
 _SECOND = 1_000_000_000  # nanoseconds
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -316,17 +319,19 @@ class HTTPProtocol(Protocol):
         if not self._peer:  # behind a proxy, it is known only once octets have come
             self._peer = getattr(self.transport.getPeer(), "host", "-")
         self.factory.record(
-            Exchange(
-                self._peer,
-                self._number,
-                self._tls,
-                self._answered_ns,
-                now - begun,
-                request.method if request else "",
-                parser.start_line,
-                request.fields if request else NO_FIELDS,
-                self._status,
-                self._octets,
+            _exchange(
+                (
+                    self._peer,
+                    self._number,
+                    self._tls,
+                    self._answered_ns,
+                    now - begun,
+                    request.method if request else "",
+                    parser.start_line,
+                    request.fields if request else NO_FIELDS,
+                    self._status,
+                    self._octets,
+                )
             )
         )
 

@@ -7,7 +7,7 @@ import tempfile
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.http.access import combined_line, json_line
+from netlab.http.access import combined_lines, json_lines
 from netlab.http.body import PIECE, BodySender, FileChanged
 from netlab.http.dates import imf_fixdate, log_date
 from netlab.http.media import MEDIA_TYPES, is_text, media_type
@@ -136,7 +136,7 @@ class AccessTests(SynchronousTestCase):
     def test_combined(self) -> None:
         """The Combined Log Format."""
         self.assertEqual(
-            combined_line(exchange(peer="::1")),
+            combined_lines([exchange(peer="::1")])[0],
             '::1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 13 "-" "curl/8"',
         )
 
@@ -147,16 +147,16 @@ class AccessTests(SynchronousTestCase):
             status=400,
             fields=Fields((("Referer", 'a"b\\'), ("User-Agent", "\u00e9"))),
         )
-        line = combined_line(odd)
+        line = combined_lines([odd])[0]
         self.assertIn(r'"GET /\x22\x0a\x1b[2J\x80" 400 13 "a\x22b\x5c" "\xe9"', line)
         self.assertTrue(line.isascii() and line.isprintable())
-        self.assertTrue(json_line(odd).isascii())
-        self.assertEqual(json.loads(json_line(odd))["request"], 'GET /"\n\x1b[2J\x80')
+        self.assertTrue(json_lines([odd])[0].isascii())
+        self.assertEqual(json.loads(json_lines([odd])[0])["request"], 'GET /"\n\x1b[2J\x80')
 
     def test_json(self) -> None:
         """One object a line, times in seconds."""
         self.assertEqual(
-            json.loads(json_line(exchange())),
+            json.loads(json_lines([exchange()])[0]),
             {
                 "time": 784_111_777.0,
                 "peer": "127.0.0.1",
