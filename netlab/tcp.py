@@ -199,8 +199,7 @@ class Connection(tcp.Server):
             OSError: the file cannot be read.
         """
         if head:
-            self._cork(True)
-            self.write(head)
+            self._write_head(head)
         share = min(length, SHARE)
         if not self.connected:
             return length
@@ -222,14 +221,15 @@ class Connection(tcp.Server):
                 raise EOFError("the file ends too early")
         if sent < length:
             self._pause()
-        else:
-            self._cork(False)
         return sent
 
-    def _cork(self, corked: bool) -> None:
-        """Let the kernel send full segments only, until the end is there."""
-        with suppress(OSError, AttributeError):  # not every platform has this
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
+    def _write_head(self, head: bytes) -> None:
+        """Like `write`, but tell the kernel that more follows, so that it fills its segments."""
+        if self.idle and self.connected:
+            with suppress(OSError):
+                head = head[self.socket.send(head, socket.MSG_MORE) :]
+        if head:
+            super().write(head)
 
     def _pause(self) -> None:
         """Let the producer wait for its next turn."""
@@ -271,10 +271,11 @@ class Connection(tcp.Server):
 
 
 def _in_memory(file: int, start: int, length: int) -> bool:
-    """Both ends of a piece of a file can be read without waiting for a disk, as far as can be told."""
+    """A piece of a file can be read without waiting for a disk, as far as its ends can tell."""
     try:
-        os.preadv(file, [bytearray(1)], start, os.RWF_NOWAIT)
         os.preadv(file, [bytearray(1)], start + length - 1, os.RWF_NOWAIT)
+        if length > PIECE:
+            os.preadv(file, [bytearray(1)], start, os.RWF_NOWAIT)
     except BlockingIOError:
         return False
     except (OSError, AttributeError):  # neither every file system knows of this, nor every platform
