@@ -17,6 +17,14 @@ class Instant(NamedTuple):
     wall_ns: int  # nanoseconds since 1970-01-01 UTC
 
 
+class Reception(NamedTuple):
+    """What the kernel noted of a datagram as it came; None where it noted nothing."""
+
+    stamp_ns: int | None = None  # on the wall clock
+    ttl: int | None = None  # or IPv6's hop limit
+    tos: int | None = None  # or IPv6's traffic class: DSCP 6 bits, ECN 2
+
+
 Clocks = Callable[[], Instant]
 
 
