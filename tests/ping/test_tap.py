@@ -1,6 +1,6 @@
 """The options of netlab-ping, and what they are wired to."""
 
-from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 from unittest import mock
 
@@ -38,9 +38,10 @@ class OptionsTests(SynchronousTestCase):
 
     def test_stamp(self) -> None:
         """How STAMP is answered: with a key out of a file, stateless, short requests too."""
-        key = Path(self.mktemp())
-        key.write_bytes(b"secret\n")
-        options = parse("--key-file", str(key), "--stateless", "--answer-short")
+        with NamedTemporaryFile() as key:
+            key.write(b"secret\n")
+            key.flush()
+            options = parse("--key-file", key.name, "--stateless", "--answer-short")
         self.assertEqual((options["key-file"], options["stateless"]), (b"secret", True))
         self.assertEqual(options["answer-short"], True)
         self.assertEqual((parse()["stateless"], parse()["answer-short"]), (False, False))
