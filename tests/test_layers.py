@@ -16,11 +16,11 @@ LAYERS = {
     " http.tree http.validators http.rules http.config"
     " ping.impair ping.session ping.stamping ping.reflector"
     " ping.histogram ping.window ping.loss ping.variation ping.schedule"
-    " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report"
+    " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report ping.values"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
     3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
     " http.log http.server http.site machines stamps timer clocksync"
-    " ping.keys ping.port ping.client ping.server heartbeat.sender heartbeat.server",
+    " ping.keys ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server",
     4: "http.tap ping.tap heartbeat.tap clients.running clients.http clients.ping clients.live"
     " clients.heartbeat clients.__main__",
 }

@@ -16,9 +16,10 @@ from rich.text import Text
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from netlab.ping.plan import Plan
-from netlab.ping.port import ProbeSession
+from netlab.ping.probe import ProbeSession
 from netlab.ping.sample import Sample, State
 from netlab.ping.stats import Report
 
@@ -39,6 +40,8 @@ class Track:
 
 class LiveView:
     """Collect samples on the reactor's side, draw on the thread's."""
+
+    log = Logger()
 
     def __init__(self, reactor: Any, plan: Plan, console: Console | None = None) -> None:
         self._reactor = reactor
@@ -62,7 +65,9 @@ class LiveView:
     def start(self) -> None:
         sys.setswitchinterval(SWITCH)
         self._live.start()
-        self._loop.start(PERIOD, now=False)
+        self._loop.start(PERIOD, now=False).addErrback(
+            lambda failure: self.log.failure("nothing is drawn any more", failure)
+        )
 
     async def stop(self) -> None:
         """Draw no more, and leave the terminal as it was."""

@@ -17,19 +17,11 @@ from netlab.clients.running import DID_NOT_WORK, UNREACHABLE, WORKED, complain
 from netlab.errors import Unreachable
 from netlab.ping.client import Pinger
 from netlab.ping.plan import Plan
-from netlab.ping.port import ProbeSession
-from netlab.ping.report import (
-    CSV_FIELDS,
-    explanation,
-    histogram_lines,
-    report_values,
-    sample_fields,
-    sample_line,
-    sample_values,
-    summary_lines,
-)
+from netlab.ping.probe import ProbeSession
+from netlab.ping.report import explanation, histogram_lines, sample_line, summary_lines
 from netlab.ping.sample import Sample
 from netlab.ping.stats import Report
+from netlab.ping.values import CSV_FIELDS, report_values, sample_fields, sample_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random, SystemRandom
 from typing import Any
 
@@ -14,7 +15,8 @@ from netlab.errors import TimedOut
 from netlab.ping.dialect import UNSYNCHRONISED
 from netlab.ping.ntp import ErrorEstimate
 from netlab.ping.plan import Plan
-from netlab.ping.port import ProbePort, ProbeSession
+from netlab.ping.port import ProbePort
+from netlab.ping.probe import ProbeSession
 from netlab.ping.sample import Sample, State
 from netlab.ping.stats import Report
 from netlab.udp import resolve
@@ -70,7 +72,7 @@ class Pinger:
 
     async def _ping(self, host: str, port: int, plan: Plan) -> Sample:
         fates: list[Sample] = []
-        one = Plan(**{name: getattr(plan, name) for name in plan.__slots__} | {"count": 1, "duration": None})
+        one = replace(plan, count=1, duration=None)
         await self._run(host, port, one, fates.append, lambda session: None)
         for sample in fates:
             if sample.state is State.RECEIVED:

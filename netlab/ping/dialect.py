@@ -191,6 +191,8 @@ class Stamp:
             raise Corrupt(str(damage)) from None
         if reply.ssid not in (self._ssid, 0):
             raise WireError(f"foreign: session {reply.ssid}, not {self._ssid}")
+        if not reply.received and not reply.sender_sent:
+            raise Corrupt("the request itself came back: this is an echo server, and no STAMP reflector")
         faults: tuple[str, ...] = ()
         options: dict[int, bytes] = {}
         if self._options:

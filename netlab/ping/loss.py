@@ -3,6 +3,8 @@
 from math import sqrt
 from typing import NamedTuple
 
+from netlab.ping.tlv import Direct
+
 _Z = 1.959964  # the normal distribution's quantile for 95 % in the middle
 
 
@@ -79,3 +81,33 @@ class Directions(NamedTuple):
     sent: int
     forward: int  # never reached the reflector
     backward: int  # their replies never reached us
+
+
+class DirectionMeter:
+    """
+    Compare a reflector's counters with ours.
+
+    They stand in direct measurement (RFC 8972 §4.5), or are the numbers of a stateful reflector
+    (RFC 8762 §4.3). A stateless one copies our numbers, which looks like a network that loses nothing
+    on the way there; so numbers that were always copies tell nothing. All count modulo 2**32.
+    """
+
+    def __init__(self) -> None:
+        self.directions: Directions | None = None
+        self._stateful = False
+
+    def add(self, number: int | None, sequence: int | None, direct: Direct | None, replies: int) -> None:
+        """Take in the newest reply: our number, the reflector's, its counts, and how many replies came."""
+        if number is None or sequence is None:
+            return
+        self._stateful = self._stateful or sequence != number
+        if direct is not None:
+            sent, arrived, reflected = direct
+        elif self._stateful:
+            sent, arrived, reflected = number + 1, sequence + 1, sequence + 1
+        else:
+            return
+        modulus = 1 << 32
+        forward, backward = (sent - arrived) % modulus, (reflected - replies) % modulus
+        if max(forward, backward) < modulus // 2:  # a duplicate can make a difference negative
+            self.directions = Directions(sent, forward, backward)

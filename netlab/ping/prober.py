@@ -12,7 +12,7 @@ from netlab.arguments import Address, address_text
 from netlab.clocks import Instant, Reception
 from netlab.errors import WireError
 from netlab.ping.dialect import UNSYNCHRONISED, Answer, Corrupt, Dialect, Sent, Text
-from netlab.ping.loss import Directions
+from netlab.ping.loss import DirectionMeter, Directions
 from netlab.ping.ntp import ErrorEstimate, decode_time
 from netlab.ping.rtt import RoundTrip, Stamps
 from netlab.ping.sample import Sample, State
@@ -69,7 +69,6 @@ class Prober:
             raise ValueError("count is at least 1, timeout and duration more than 0 seconds")
         self.sent = 0
         self.missed = 0  # moments of the schedule at which nothing was sent
-        self.directions: Directions | None = None
         self.reflector = reflector
         self.round_trip = RoundTrip(own_error)
         self._count = count
@@ -88,7 +87,7 @@ class Prober:
         self._held: _Held | None = None
         self._unsent: set[int] = set()  # outstanding ones that have not left
         self._replies = 0  # all that could be placed, duplicates too
-        self._stateful = False  # the reflector has numbers of its own
+        self._directions = DirectionMeter()
 
     @property
     def finished(self) -> bool:
@@ -99,6 +98,11 @@ class Prober:
     def outstanding(self) -> int:
         """Pings whose fate was not told yet."""
         return len(self._outstanding) + (self._held is not None)
+
+    @property
+    def directions(self) -> Directions | None:
+        """Losses by direction, where the reflector counts."""
+        return self._directions.directions
 
     def stop(self) -> None:
         """Send no more; what is outstanding may still come."""
@@ -258,7 +262,8 @@ class Prober:
         self._lost.pop(index, None)
         reordered = index < self._highest
         self._highest = max(self._highest, index)
-        self._count_directions(answer, index)
+        if index == self._highest:  # only the newest ping's counters tell the present state
+            self._directions.add(answer.number, answer.sequence, answer.direct, self._replies)
         if ping is None:  # lost so long ago that its time of sending is forgotten
             number = self._number(index)
             return Sample(number, State.LATE, reply=answer.words, reordered=reordered, place=index)
@@ -272,29 +277,6 @@ class Prober:
             tos=reception.tos,
             place=index,
         )
-
-    def _count_directions(self, answer: Answer, index: int) -> None:
-        """
-        Compare the reflector's counters with ours; only the newest ping's tell the present state.
-
-        They stand in direct measurement (RFC 8972 §4.5), or are the numbers of a stateful reflector
-        (RFC 8762 §4.3); a stateless one copies our numbers, which looks like a network that loses
-        nothing forward, so its numbers tell nothing.
-        """
-        if index != self._highest or answer.sequence is None:
-            return
-        self._stateful = self._stateful or answer.sequence != answer.number
-        modulus = 1 << 32
-        if answer.direct is not None:
-            sent, arrived, reflected = answer.direct
-        elif self._stateful:
-            sent = (answer.number or 0) + 1
-            arrived = reflected = answer.sequence + 1
-        else:
-            return
-        forward, backward = (sent - arrived) % modulus, (reflected - self._replies) % modulus
-        if max(forward, backward) < modulus // 2:  # a duplicate can make a difference negative
-            self.directions = Directions(sent, forward, backward)
 
 
 def damaged(damage: Corrupt) -> Sample:

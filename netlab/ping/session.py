@@ -12,6 +12,8 @@ from netlab.ping.stamp import Request
 from netlab.ping.tlv import FollowUp
 
 MAX_SESSIONS = 4096
+NUMBERS = 2**32  # sequence numbers; after the last comes zero again
+WRAP = 65_536  # who was that close to the last number has not begun anew with zero, but gone on
 
 
 class Session:
@@ -43,7 +45,7 @@ class Sessions:
         restarted = (
             session is not None
             and request.sequence == 0
-            and session.highest > 0
+            and 0 < session.highest < NUMBERS - WRAP
             and request.sent != session.begun  # else it is the first packet again
         )
         if session is None or restarted:
@@ -51,5 +53,6 @@ class Sessions:
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(key)
-        session.highest = max(session.highest, request.sequence)
+        if (request.sequence - session.highest) % NUMBERS < NUMBERS // 2:
+            session.highest = request.sequence
         return session

@@ -25,6 +25,11 @@ class Delays(NamedTuple):
         """One of `PERCENTILES`."""
         return dict(self.percentiles)[percent]
 
+    @property
+    def pdv(self) -> tuple[tuple[float, float], ...]:
+        """Packet delay variation (RFC 5481 §4.2): the percentiles less the minimum."""
+        return tuple((percent, delay - self.minimum) for percent, delay in self.percentiles)
+
 
 class DelayMeter:
     """Take in durations; tell them in numbers."""

@@ -167,3 +167,8 @@ class StampTests(SynchronousTestCase):
         self.assertRaises(Corrupt, bare.answer, stamp.encode_reflection(reflection(error=0)))
         self.assertRaises(Corrupt, read, bare, stamp.encode_reflection(reflection(sender_sent=9)), 44)
         self.assertRaises(WireError, bare.answer, stamp.encode_reflection(reflection(ssid=8)))
+
+    def test_echo_server(self) -> None:
+        """A request that comes back as it was is no reflection: its zeros are nobody's number or time."""
+        for dialect in (Stamp(7), Stamp(7, KEY)):
+            self.assertRaises(Corrupt, dialect.answer, dialect.request(3, T1, 3))

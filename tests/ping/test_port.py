@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.clocks import Reception
 from netlab.errors import Unreachable
 from netlab.ping.plan import Plan
-from netlab.ping.port import CALIBRATIONS, PAUSE, ProbePort, ProbeSession
+from netlab.ping.port import CALIBRATIONS, PAUSE, ProbePort
+from netlab.ping.probe import ProbeSession
 from netlab.ping.sample import Clock, Sample, State
 from netlab.ping.server import ReflectorProtocol
 from netlab.testing import MemoryPort, TestClocks, pump

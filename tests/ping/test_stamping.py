@@ -80,6 +80,13 @@ class ReflectionTests(SynchronousTestCase):
         self.assertEqual(self.reflect(request(0)).sequence, 3)  # the very first packet once more
         self.assertEqual(self.reflect(request(0, sent=99 << 32)).sequence, 0)
 
+    def test_wrap(self) -> None:
+        """A session that has used up its numbers goes on with zero, and may begin anew later on."""
+        for number in (2**32 - 2, 2**32 - 1, 0, 1):
+            last = self.reflect(request(number)).sequence
+        self.assertEqual(last, 3)
+        self.assertEqual(self.reflect(request(0, sent=99 << 32)).sequence, 0)
+
     def test_bounded(self) -> None:
         """Only so many sessions are remembered; the one heard longest ago begins anew."""
         self.patch(session_module, "MAX_SESSIONS", 3)
