@@ -17,8 +17,9 @@ from netlab.ping.ntp import ErrorEstimate
 from netlab.ping.sample import Clock, Leaving, Sample, State
 
 LAGS = 15  # replies whose lag is remembered
-STEP = 50e-6  # seconds by which the clocks' readings may differ for other reasons than a step…
+STEP = 1e-3  # seconds by which the clocks may differ without a step: a pause of ours between two readings…
 SLEW = 1e-3  # …and by which share of the time between them
+SLACK = 50e-6  # seconds by which the kernel's time may be longer than ours, since its clock is being slewed
 MAX_LAG = 100_000_000  # nanoseconds; a follow-up that tells of more is not believed
 
 
@@ -115,7 +116,7 @@ def _whole(sent: Instant, now: Instant, stamps: Stamps, user: float) -> tuple[fl
         t1 = sent.wall_ns if stamps.sent is None else stamps.sent
         t4 = now.wall_ns if stamps.received is None else stamps.received
         whole = (t4 - t1) / 1e9
-        if 0 <= whole <= user + STEP:  # what the kernel stamps lies within what we have seen
+        if 0 <= whole <= user + SLACK:  # what the kernel stamps lies within what we have seen
             by = [Clock.USER if stamp is None else Clock.KERNEL for stamp in stamps]
             return whole, by[0], by[1]
     return user, Clock.USER, Clock.USER
