@@ -97,7 +97,7 @@ class Text:
         match answer.mark:
             case (time, _) if time == mine:
                 self._copies = True
-            case (str(time), _) if time and mine.startswith(time):
+            case (str(time), copied) if time and mine.startswith(time) and (copied or self._copies):
                 raise Corrupt(f"truncated: {answer.words}")
             case (time, True):
                 raise WireError(f"foreign: ping {answer.number} was sent at {mine}, not {time}")
@@ -220,8 +220,8 @@ class Stamp:
 
     def check(self, answer: Answer, sent: Sent, length: int) -> Answer:
         faults = answer.faults
-        if length < sent.length:
-            faults += (SHORT,)
+        if length != sent.length:
+            faults += (SHORT if length < sent.length else PADDED,)
         mine = encode_time(sent.wall_ns)
         match answer.mark:
             case (int(t1), int(t3)) if t1 != mine and t3 == mine:  # each stands in the other's place

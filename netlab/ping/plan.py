@@ -1,7 +1,7 @@
 """`Plan`: what a run of pings is to be, checked, and the prober that follows it."""
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from netlab.arguments import Address
@@ -32,7 +32,7 @@ class Plan:
     size: int = 0  # octets of a ping, where it needs no more
     dscp: int | None = None  # class of service of the pings, and with STAMP of the replies
     ttl: int | None = None
-    key: bytes = b""  # STAMP: authenticate
+    key: bytes = field(default=b"", repr=False)  # STAMP: authenticate
     options: bool = True  # STAMP: ask for direct measurement and follow-up telemetry (RFC 8972)
     family: int = socket.AF_UNSPEC  # or AF_INET, AF_INET6
 

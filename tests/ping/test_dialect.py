@@ -61,11 +61,13 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(read(Text(50), b"Pong 1 x".ljust(50, b"\0"), 50).faults, ())
 
     def test_truncated(self) -> None:
-        """A reply that was cut off is damaged, and its number is not believed."""
+        """A reply that was cut off is damaged, where it is known what it should have been."""
         dialect = Text()
+        self.assertEqual(read(dialect, b"Pong 1 1", 15).number, 1)  # whole seconds of the server's own
+        self.assertRaises(Corrupt, read, dialect, b"PING 1 1.0000", 15)
+        read(dialect, b"Pong 1 1.000000", 15)
         for reply in (b"Pong 1 1.0000", b"Pong 1 1"):
             self.assertRaises(Corrupt, read, dialect, reply, 15)
-        read(dialect, b"Pong 1 1.000000", 15)
         self.assertRaises(Corrupt, dialect.answer, b"Pong 1")  # may have been 12, or 100
 
     def test_other_servers(self) -> None:
@@ -137,7 +139,7 @@ class StampTests(SynchronousTestCase):
                 tlv.Option(tlv.FOLLOW_UP, tlv.encode_follow_up(tlv.FollowUp(1, 5, 2)), 0),
             ]
         )
-        answer = read(Stamp(7), stamp.encode_reflection(reflection(tail=tail)), 44)
+        answer = read(Stamp(7), stamp.encode_reflection(reflection(tail=tail)), 44 + len(tail))
         self.assertEqual((answer.received_ns, answer.sent_ns, answer.ttl), (T2, T3, 64))
         self.assertEqual(answer.service, tlv.Service(46, 10))
         self.assertEqual((answer.direct, answer.follow_up), (tlv.Direct(3, 2, 2), tlv.FollowUp(1, 5, 2)))
@@ -154,9 +156,11 @@ class StampTests(SynchronousTestCase):
         ):
             answer = read(bare, stamp.encode_reflection(reflection(**fields)), 44)
             self.assertEqual((answer.faults, answer.sent_ns), ((fault,), T3))
-        self.assertEqual(read(bare, stamp.encode_reflection(reflection())[:41], 44).faults, (SHORT,))
+        whole = stamp.encode_reflection(reflection())
+        self.assertEqual(read(bare, whole[:41], 44).faults, (SHORT,))
+        self.assertEqual(read(bare, whole + bytes(20), 44).faults, (PADDED,))
         unknown = tlv.encode_options([tlv.Option(tlv.DIRECT, bytes(12))])
-        answer = read(Stamp(7), stamp.encode_reflection(reflection(tail=unknown)), 44)
+        answer = read(Stamp(7), stamp.encode_reflection(reflection(tail=unknown)), 60)
         self.assertEqual((answer.faults, answer.direct), ((NO_OPTIONS,), None))
 
     def test_refused(self) -> None:

@@ -125,6 +125,28 @@ class ProberTests(SynchronousTestCase):
             self.prober.expire(at(number + 0.5))
         self.assertEqual(len(self.prober._lost), REMEMBERED)
 
+    @given(
+        st.sampled_from(["text", "stamp", "echo"]),
+        st.sampled_from([b"", b"secret"]),
+        st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=8)), max_size=6),
+        st.binary(max_size=150),
+    )
+    def test_any_reply(
+        self, protocol: str, key: bytes, changes: list[tuple[int, bytes]], octets: bytes
+    ) -> None:
+        """No octets, nor any change to a request, raise anything but `WireError`, in any dialect."""
+        plan = Plan(protocol=protocol, key=key if protocol == "stamp" else b"")
+        prober = plan.prober(REFLECTOR, random.Random(1))
+        ((request, _, _),) = prober.outgoing(at(0))
+        changed = bytearray(request)
+        for place, patch in changes:
+            changed[place : place + len(patch)] = patch
+        for datagram in (octets, bytes(changed), request):
+            try:
+                prober.receive(datagram, REFLECTOR, at(0.1))
+            except WireError:
+                continue
+
     def test_arguments(self) -> None:
         """A run has at least one ping and some patience."""
         self.assertRaises(ValueError, Prober, REFLECTOR, 0)

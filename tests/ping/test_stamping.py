@@ -178,6 +178,25 @@ class PortTests(SynchronousTestCase):
         for datagram in (b"", b"Hello", bytes(44), b"\xff" * 100, b"pong"):
             self.assertRaises(WireError, reflector.receive, datagram, PEER, LEAVING)
 
+    @given(
+        st.lists(st.tuples(st.integers(0, 90), st.binary(max_size=8)), max_size=6), st.binary(max_size=150)
+    )
+    def test_any_octets(self, changes: list[tuple[int, bytes]], octets: bytes) -> None:
+        """Whatever the octets: an answer no longer than they are, or a refusal."""
+        changed = bytearray(
+            request(1, [tlv.Option(tlv.DIRECT, bytes(12)), tlv.Option(tlv.FOLLOW_UP, bytes(16))])
+        )
+        for place, patch in changes:
+            changed[place : place + len(patch)] = patch
+        for datagram in (bytes(changed), octets):
+            reflector = Reflector()
+            try:
+                reflector.receive(datagram, PEER, LEAVING)
+            except WireError:
+                continue
+            (reply,) = reflector.outgoing(LEAVING)
+            self.assertLessEqual(len(reply.datagram), len(datagram))
+
     def test_table(self) -> None:
         """The table of sessions by itself."""
         sessions = Sessions()
