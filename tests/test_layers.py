@@ -21,8 +21,8 @@ LAYERS = {
     3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
     " http.log http.server http.site machines stamps timer clocksync"
     " ping.keys ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server",
-    4: "http.tap ping.tap heartbeat.tap clients.running clients.http clients.ping clients.live"
-    " clients.heartbeat clients.__main__",
+    4: "http.tap ping.tap heartbeat.tap clients.running clients.http clients.heartbeat"
+    " clients.ping clients.live clients.picture clients.__main__",
 }
 LAYER = {f"netlab.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
 

@@ -1,33 +1,32 @@
 """
 The live view of ``netlab ping``: a graph of the RTT, its histogram and the counters, a few times a second.
 
-It is drawn in a thread of its own out of a report made between two pings, so that the reactor goes on
-sending and receiving meanwhile; and the kernel's stamps do not notice either.
+This side collects, on the reactor; `netlab.clients.picture` draws, in a process of its own, so that no
+ping has to wait for a drawing.
 """
 
+import json
+import os
 import sys
 from collections import deque
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.panel import Panel
-from rich.text import Text
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from netlab.ping.plan import Plan
 from netlab.ping.probe import ProbeSession
 from netlab.ping.sample import Sample, State
 from netlab.ping.stats import Report
 
-PERIOD = 0.25  # seconds between two drawings
+ACKNOWLEDGEMENTS = 3  # the descriptor on which the drawing process tells that a picture is drawn
+PERIOD = 0.25  # seconds between two pictures
 KEPT = 512  # pings on the graph, at most; a terminal is hardly wider
-GRAPH, BARS = 8, 6  # rows
-BLOCKS = " ▁▂▃▄▅▆▇█"
-SWITCH = 0.0005  # seconds that the drawing thread may hold the interpreter while a datagram waits
+BARS = 6  # rows of the histogram
+PATIENCE = 3.0  # seconds that the drawing process may take to end
 
 
 class Track:
@@ -38,20 +37,19 @@ class Track:
         self.session: ProbeSession | None = None
 
 
-class LiveView:
-    """Collect samples on the reactor's side, draw on the thread's."""
+class LiveView(ProcessProtocol):
+    """Collect samples, and have them drawn; never more than one picture is on its way."""
 
     log = Logger()
+    transport: Any
 
-    def __init__(self, reactor: Any, plan: Plan, console: Console | None = None) -> None:
+    def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._plan = plan
         self._tracks: dict[str, Track] = {}
-        self._live = Live(console=console or Console(), auto_refresh=False, transient=True)
+        self._ready = False
+        self._ended: Deferred[None] = Deferred()
         self._loop = LoopingCall(self._draw)
         self._loop.clock = reactor
-        self._drawing: Deferred[Any] | None = None
-        self._before = sys.getswitchinterval()
 
     def watch(self, name: str, session: ProbeSession) -> None:
         """Take note of a run that begins."""
@@ -63,8 +61,10 @@ class LiveView:
             self._tracks.setdefault(name, Track()).recent.append(sample.rtt)
 
     def start(self) -> None:
-        sys.setswitchinterval(SWITCH)
-        self._live.start()
+        """Start the process that draws, on this one's standard output."""
+        command = [sys.executable, "-m", "netlab.clients.picture", str(ACKNOWLEDGEMENTS)]
+        descriptors = {0: "w", 1: 1, 2: 2, ACKNOWLEDGEMENTS: "r"}
+        self._reactor.spawnProcess(self, command[0], command, dict(os.environ), childFDs=descriptors)
         self._loop.start(PERIOD, now=False).addErrback(
             lambda failure: self.log.failure("nothing is drawn any more", failure)
         )
@@ -73,79 +73,42 @@ class LiveView:
         """Draw no more, and leave the terminal as it was."""
         if self._loop.running:
             self._loop.stop()
-        if self._drawing is not None:
-            await maybeDeferred(lambda: self._drawing)
-        self._live.stop()
-        sys.setswitchinterval(self._before)
+        self.transport.closeStdin()
+        try:
+            await self._ended.addTimeout(PATIENCE, self._reactor)
+        except defer.TimeoutError:  # a terminal that was stopped by Ctrl-S, for one
+            self.transport.signalProcess("KILL")
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """The last picture is drawn."""
+        self._ready = True
+
+    def processEnded(self, reason: Failure) -> None:
+        self._ready = False
+        if not self._ended.called:
+            self._ended.callback(None)
 
     def _draw(self) -> None:
-        """Draw, unless the last drawing is still under way."""
-        if self._drawing is not None:
-            return
-        tracks = [
-            (
-                name,
-                list(track.recent),
-                track.session.report(),
-                track.session.statistics.rtt.histogram.bars(BARS),
-            )
+        if self._ready:
+            self._ready = False
+            self.transport.write(json.dumps(self._snapshot()).encode("ascii") + b"\n")
+
+    def _snapshot(self) -> list[dict[str, Any]]:
+        """What `netlab.clients.picture` is to draw."""
+        return [
+            {
+                "name": name,
+                "recent": list(track.recent),
+                "bars": track.session.statistics.rtt.histogram.bars(BARS),
+                "figures": figures(track.session.report()),
+            }
             for name, track in self._tracks.items()
             if track.session is not None
         ]
-        self._drawing = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._show, tracks)
-        self._drawing.addErrback(lambda failure: None)  # a terminal that cannot be written to ends nothing
-        self._drawing.addBoth(self._drawn)
-
-    def _drawn(self, result: object) -> None:
-        self._drawing = None
-
-    def _show(self, tracks: list[tuple[str, list[float | None], Report, list[tuple[int, int, int]]]]) -> None:
-        width = self._live.console.width
-        panels = [
-            Panel(
-                draw(recent, report, bars, width - 4), title=name, subtitle=self._plan.protocol, width=width
-            )
-            for name, recent, report, bars in tracks
-        ]
-        self._live.update(Group(*panels), refresh=True)
 
 
-def draw(
-    recent: list[float | None], report: Report, bars: list[tuple[int, int, int]], width: int
-) -> RenderableType:
-    """The inside of one target's panel, *width* columns wide."""
-    return Group(*graph(recent, width), Text(), *histogram(bars, width), Text(), *counters(report))
-
-
-def graph(recent: list[float | None], width: int, rows: int = GRAPH) -> list[Text]:
-    """The last RTTs, one a column, the newest on the right; a lost ping is a gap with a mark below."""
-    label = 12
-    shown = recent[-(width - label) :]
-    highest = max((rtt for rtt in shown if rtt is not None), default=0.0) or 1e-6
-    lines = []
-    for row in range(rows, 0, -1):
-        cells = "".join(_cell(rtt, highest, row, rows) for rtt in shown)
-        scale = f"{highest * row / rows * 1000:8.3f} ms " if row in (rows, rows // 2) else " " * label
-        lines.append(Text.assemble((scale, "dim"), (cells, "green"), no_wrap=True, overflow="crop"))
-    marks = "".join("x" if rtt is None else " " for rtt in shown)
-    lines.append(Text.assemble(("       lost ", "dim"), (marks, "bold red"), no_wrap=True, overflow="crop"))
-    return lines
-
-
-def histogram(bars: list[tuple[int, int, int]], width: int) -> list[Text]:
-    """How often which RTT came."""
-    most = max((count for _, _, count in bars), default=1)
-    room = max(1, width - 35)
-    lines = []
-    for begin, end, count in bars:
-        span = f"{begin / 1e6:8.3f} to {end / 1e6:<8.3f} ms {count:>8} "
-        bar = "█" * -(-count * room // most)
-        lines.append(Text.assemble((span, "dim"), (bar, "cyan"), no_wrap=True, overflow="crop"))
-    return lines
-
-
-def counters(report: Report) -> list[Text]:
-    """The figures, in two lines."""
+def figures(report: Report) -> list[str]:
+    """The counters and the RTT, a line each."""
     low, high = report.loss_interval
     parts = [
         f"{report.sent} sent, {report.received} received",
@@ -163,18 +126,10 @@ def counters(report: Report) -> list[Text]:
             if count
         ),
     ]
-    lines = [Text("  ".join(parts))]
+    lines = ["  ".join(parts)]
     if report.rtt is not None:
         rtt = report.rtt
-        figures = {"min": rtt.minimum, "avg": rtt.mean, "p99": rtt.percentile(99), "max": rtt.maximum}
-        text = "  ".join(f"{name} {seconds * 1000:.3f}" for name, seconds in figures.items())
-        lines.append(Text(f"RTT  {text} ms"))
+        delays = {"min": rtt.minimum, "avg": rtt.mean, "p99": rtt.percentile(99), "max": rtt.maximum}
+        text = "  ".join(f"{name} {seconds * 1000:.3f}" for name, seconds in delays.items())
+        lines.append(f"RTT  {text} ms")
     return lines
-
-
-def _cell(rtt: float | None, highest: float, row: int, rows: int) -> str:
-    """The part of one column that falls into one row, in eighths."""
-    if rtt is None:
-        return " "
-    eighths = max(1, round(rtt / highest * rows * 8)) - (row - 1) * 8
-    return BLOCKS[max(0, min(8, eighths))]

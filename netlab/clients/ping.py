@@ -47,15 +47,15 @@ async def ping(reactor: Any, targets: Sequence[tuple[str, int]], plan: Plan, out
     """
     names = [address_text(target) for target in targets]
     printer = Printer(names, output)
-    view = LiveView(reactor, plan) if output.style == "live" else None
+    view = LiveView(reactor) if output.style == "live" else None
     pinger = Pinger(reactor)
+    if view:
+        view.start()
     runs = []
     for name, (host, port) in zip(names, targets, strict=True):
         each = partial(view.add if view else printer.sample, name)
         watch = partial(printer.watch, name, view)
         runs.append(pinger.run(host, port, plan, each, watch))
-    if view:
-        view.start()
     try:
         results = await DeferredList(runs, consumeErrors=True)
     finally:

@@ -6,6 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from random import Random
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -157,8 +158,18 @@ class PingTests(SynchronousTestCase):
 
     def test_live(self) -> None:
         """With --live the lines are drawn instead, and the summary follows."""
+        view: list[Any] = []
+
+        class Reactor(MemoryReactor):
+            def spawnProcess(self, protocol: Any, *given: Any, **named: Any) -> None:
+                view.append(protocol)
+                protocol.makeConnection(mock.Mock())
+
+        self.reactor = self.clocks.clock = Reactor()
         status = self.start(output=Output(style="live"))
         self.answer()
+        self.assertNoResult(status)
+        view[0].processEnded(None)
         self.assertEqual(self.successResultOf(status), 0)
         self.assertNotIn("Ping 1:", self.out.getvalue())
         self.assertIn("2 sent, 2 received", self.out.getvalue())
