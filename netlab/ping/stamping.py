@@ -38,6 +38,15 @@ class StampReflector:
         self._stateful = stateful
         self._short = short
 
+    @property
+    def clock_error(self) -> ErrorEstimate:
+        """How far our clock may be off, as the answers say."""
+        return self._clock_error
+
+    @clock_error.setter
+    def clock_error(self, error: ErrorEstimate) -> None:
+        self._clock_error, self._error = error, encode_error(error)
+
     def read(self, datagram: bytes, peer: Address, now: Instant, reception: Reception) -> "Draft":
         """Read a request; the draft is the answer. Raises: WireError."""
         request = stamp.decode_request(datagram, self._key)
@@ -59,7 +68,7 @@ class StampReflector:
         draft.reflection = stamp.Reflection(
             sequence=sequence,
             sent=0,
-            error=encode_error(self.clock_error),
+            error=self._error,
             ssid=request.ssid,
             received=encode_time(draft.arrived),
             sender_sequence=request.sequence,
@@ -84,7 +93,7 @@ class StampReflector:
         options = tlv.decode_options(request.tail)
         if not options:
             return request.tail, None, False
-        rest = request.tail[len(tlv.encode_options(options)) :]
+        rest = request.tail[sum(tlv.HEAD + len(option.value) for option in options) :]
         if self._key and not tlv.verify(options, request.sequence, self._key):
             forged = [option._replace(flags=option.flags | tlv.FORGED) for option in options]
             return tlv.encode_options(forged) + rest, None, False

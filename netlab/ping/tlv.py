@@ -26,6 +26,7 @@ LENGTHS = {SERVICE: 4, DIRECT: 12, FOLLOW_UP: 16, HMAC: DIGEST}
 MAX_OPTIONS = 64  # read of one datagram; what follows counts as malformed
 
 _HEAD = Struct("!BBH")
+HEAD = _HEAD.size
 _SERVICE = Struct("!I")
 _DIRECT = Struct("!III")
 _FOLLOW_UP = Struct("!IQB3x")
@@ -82,7 +83,7 @@ def decode_options(octets: bytes) -> list[Option]:
     """
     options: list[Option] = []
     at = 0
-    while at + _HEAD.size <= len(octets) and octets[at : at + 4] != b"\0\0\0\0":
+    while at + HEAD <= len(octets) and octets[at : at + 4] != b"\0\0\0\0":
         flags, kind, length = _HEAD.unpack_from(octets, at)
         value = octets[at + 4 : at + 4 + length]
         short = len(value) < length or length != LENGTHS.get(kind, length)
