@@ -37,6 +37,9 @@ class Pinger:
         self._clocks = clocks
         self._random = random or SystemRandom()
         self._ports: list[_SharedPort] = []
+        self._runs = self._random.getrandbits(
+            16
+        )  # counted from anywhere: each has another SSID than the last
 
     def ping(self, host: str, port: int = 12000, plan: Plan = COURSE) -> Deferred[Sample]:
         """
@@ -92,7 +95,8 @@ class Pinger:
         reflector = await resolve(self._reactor, host, port, plan.family)
         error = clock_error()
         own_error = UNSYNCHRONISED if error is None else ErrorEstimate(error, synchronised=True)
-        prober = plan.prober(reflector, self._random, own_error)
+        self._runs += 1
+        prober = plan.prober(reflector, self._random, own_error, 1 + self._runs % 0xFFFF)
         shared = self._join(reflector, plan)
         try:
             await shared.ready()

@@ -69,8 +69,19 @@ class Plan:
             return None
         return Poisson(self.interval, random.expovariate) if self.poisson else Periodic(self.interval)
 
-    def prober(self, reflector: Address, random: Random, own_error: ErrorEstimate = UNSYNCHRONISED) -> Prober:
-        """A prober that follows the plan; *random* gives its token and a Poisson schedule its pauses."""
-        dialect = self.dialect(random.getrandbits(64), own_error)
+    def prober(
+        self,
+        reflector: Address,
+        random: Random,
+        own_error: ErrorEstimate = UNSYNCHRONISED,
+        ssid: int | None = None,
+    ) -> Prober:
+        """
+        A prober that follows the plan.
+
+        *random* gives its token and a Poisson schedule its pauses; *ssid*, 16 bits, ends the token.
+        """
+        token = random.getrandbits(64)
+        dialect = self.dialect(token if ssid is None else token >> 16 << 16 | ssid, own_error)
         schedule = self.schedule(random)
         return Prober(reflector, self.count, self.timeout, dialect, schedule, self.duration, own_error)

@@ -76,6 +76,12 @@ class ProbePort(DatagramProtocol):
         drops = getattr(self.transport, "drops", None)
         return 0 if drops is None else drops()
 
+    def drain(self) -> None:
+        """Read what waits in the queue now."""
+        drain = getattr(self.transport, "drain", None)
+        if drain is not None:
+            drain()
+
     def write(self, datagram: bytes, peer: Address, token: object, tos: int | None, ttl: int | None) -> None:
         """Send; `departed` hears of it. Raises: OSError."""
         stamped = getattr(self.transport, "stamped_write", None)

@@ -75,6 +75,13 @@ class ProbeSession(MachineProtocol[Sample]):
         else:
             self._refuse(peer, refusal)
 
+    def expire(self) -> None:
+        """Let the prober do what is due, but read first what waits: it may have come in time."""
+        if self._prober.overdue(self._clocks()):
+            self._port.drain()
+        if not self.done.called:
+            super().expire()
+
     def networkError(self, failure: OSError) -> None:
         """
         End the run when the peer was never heard: it is not there.

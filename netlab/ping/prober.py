@@ -15,7 +15,7 @@ from netlab.ping.dialect import UNSYNCHRONISED, Answer, Corrupt, Dialect, Sent, 
 from netlab.ping.loss import DirectionMeter, Directions
 from netlab.ping.ntp import ErrorEstimate, decode_time
 from netlab.ping.rtt import RoundTrip, Stamps
-from netlab.ping.sample import Sample, State
+from netlab.ping.sample import Clock, Sample, State
 from netlab.ping.schedule import Schedule
 from netlab.ping.window import Window
 
@@ -170,6 +170,9 @@ class Prober:
         if sample.state is not State.RECEIVED:
             return [sample]
         told = self.release(answer)
+        if self._came_late(sample):  # and we are too late to have said that it was lost
+            lost = Sample(sample.sequence, State.LOST, lateness=sample.lateness, place=sample.place)
+            return [*told, lost, sample._replace(state=State.LATE)]
         if answer.follow_up is None or answer.sequence is None or sample.residence is None:
             return [*told, sample]
         assert answer.sent_ns is not None
@@ -218,6 +221,16 @@ class Prober:
             if len(self._lost) > REMEMBERED:
                 del self._lost[next(iter(self._lost))]
         return samples
+
+    def overdue(self, now: Instant) -> bool:
+        """Tell whether `expire` would give up a ping; whatever waits to be read should be read before."""
+        oldest = next(iter(self._outstanding.values()), None)
+        return oldest is not None and now.monotonic >= oldest.at.monotonic + self._timeout
+
+    def _came_late(self, sample: Sample) -> bool:
+        """By the kernel's stamp alone: when we read a reply ourselves says when we were awake."""
+        whole = (sample.rtt or 0.0) + (sample.residence or 0.0)
+        return sample.received_by is Clock.KERNEL and whole > self._timeout
 
     def _is_due(self, now: float) -> bool:
         if self._index == 0:

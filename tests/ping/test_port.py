@@ -89,6 +89,15 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(session.report().loss, 1)
         self.assert_left(session)
 
+    def test_read_before_judging(self) -> None:
+        """After a stall of our own, replies that wait in the queue are read before a ping is given up."""
+        session = self.start(count=1)
+        self.port.waiting = [(b"Pong 1 x", REFLECTOR)]
+        self.clocks.advance(5)
+        self.successResultOf(session.done)
+        self.assertEqual([sample.state for sample in self.samples], [State.RECEIVED])
+        self.assert_left(session)
+
     def test_periodic(self) -> None:
         """By the clock pings leave at their moments, while others are on their way."""
         session = self.start(interval=0.25)

@@ -306,6 +306,17 @@ class StampTests(SynchronousTestCase):
         self.assertEqual((self.samples[0].ttl, self.samples[0].tos), (60, 4))
         self.assertTrue(self.prober.finished)
 
+    def test_late_by_the_kernel(self) -> None:
+        """A reply that we read late is judged by when it came: lost and late, or received."""
+        for came, states in ((0.9, [State.RECEIVED]), (1.5, [State.LOST, State.LATE])):
+            prober = Prober(REFLECTOR, 1)
+            prober.outgoing(at(0))
+            self.assertEqual((prober.overdue(at(0.9)), prober.overdue(at(5))), (False, True))
+            samples = prober.receive(b"Pong 1 x", REFLECTOR, at(5), Reception(at(came).wall_ns))
+            self.assertEqual([sample.state for sample in samples], states)
+            self.assertApproximates(samples[-1].rtt, came, 1e-9)
+            self.assertTrue(prober.finished)
+
     def test_held_no_longer_than_a_timeout(self) -> None:
         """A sample whose follow-up does not come is told when a timeout has passed."""
         self.prober = Prober(REFLECTOR, 6, 0.5, Stamp(7), Periodic(10))
