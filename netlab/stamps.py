@@ -23,7 +23,7 @@ from netlab.arguments import Address
 from netlab.clocks import Reception
 from netlab.udp import BATCH, DatagramPort
 
-LINUX = sys.platform == "linux"
+LINUX = sys.platform == "linux" and sys.maxsize > 2**32  # 32-bit systems lay stamps out in another way
 _TIMESTAMPING = 37  # linux/asm-generic/socket.h
 _ERROR_QUEUE = 0x2000  # linux/socket.h
 _SEND, _RECEIVE, _SOFTWARE, _NUMBERED, _STAMP_ONLY = 2, 8, 16, 128, 2048  # linux/net_tstamp.h
@@ -104,12 +104,7 @@ class StampedPort(DatagramPort):
         for value, option in ((tos, _SET_TOS), (ttl, _SET_TTL)):
             if value is not None:
                 ancillary.append((*option[self._six], _INT.pack(value)))
-        try:
-            self._send(datagram, ancillary, peer)
-        except OSError:
-            if stamped:
-                self._recount()
-            raise
+        self._send(datagram, ancillary, peer)
         if stamped:
             self._awaited[self._departures] = token
             self._departures = self._departures + 1 & 0xFFFF_FFFF
@@ -161,10 +156,14 @@ class StampedPort(DatagramPort):
         try:
             self.socket.sendmsg([datagram], ancillary, 0, peer)
         except OSError as failure:
+            self._recount()
             if failure.errno not in _PENDING:
                 raise
-            self.read_errors()
-            self.socket.sendmsg([datagram], ancillary, 0, peer)
+            try:
+                self.socket.sendmsg([datagram], ancillary, 0, peer)
+            except OSError:
+                self._recount()
+                raise
 
     def _depart(self, key: int, stamp: int | None) -> None:
         token = self._awaited.pop(key, None)
