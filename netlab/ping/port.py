@@ -1,5 +1,6 @@
 """One UDP port with kernel stamps for as many probe sessions as wanted."""
 
+from collections import deque
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from netlab import stamps
 from netlab.arguments import Address
 from netlab.clocks import Clocks, Reception
 from netlab.errors import WireError
-from netlab.ping.dialect import Corrupt
+from netlab.ping.dialect import Corrupt, Stamp
 from netlab.udp import why_unreachable
 
 if TYPE_CHECKING:
@@ -19,27 +20,27 @@ if TYPE_CHECKING:
 
 CALIBRATIONS = 15  # datagrams that a port sends to itself before it measures
 PAUSE = 0.01  # seconds between two of them: as rare as pings are
+OFTEN, SELDOM = 0.06, 1.0  # seconds, in the mean, between two while it measures: at first, and later
+COMPARED = 255  # the last ones count
 UNSTAMPED = Reception()
 
 
 class ProbePort(DatagramProtocol):
-    """
-    Carry the pings of many sessions; a reply goes to the session of its sender that knows it.
-
-    `stamp_error`, once calibrated, is by how many seconds the kernel's stamps of one moment differ.
-    """
+    """Carry the pings of many sessions; a reply goes to the session of its sender that knows it."""
 
     noisy = False
     transport: Any
 
     def __init__(self, reactor: Any, clocks: Clocks, token: bytes) -> None:
-        self.stamp_error: float | None = None
         self.sessions: dict[Address, list[ProbeSession]] = {}
         self._reactor = reactor
         self._clocks = clocks
         self._token = token
         self._left: dict[int, int] = {}
-        self._differences: list[float] = []
+        self._differences: deque[float] = deque(maxlen=COMPARED)
+        self._number = 0  # of the last datagram to ourselves, modulo 256
+        self._practice = Stamp(1)
+        self._call: Any = None
 
     def open(self, peer: Address) -> Any:
         """
@@ -56,19 +57,49 @@ class ProbePort(DatagramProtocol):
             raise why_unreachable(peer, failure.socketError) from failure
         return port
 
+    @property
+    def stamp_error(self) -> float | None:
+        """By how many seconds the kernel's stamps of one moment differ, the median of late."""
+        return median(self._differences) if self._differences else None
+
     async def calibrate(self) -> None:
-        """Compare the kernel's stamps of leaving and coming, on datagrams that this port sends to itself."""
-        if not getattr(self.transport, "kernel_stamps", False):
-            return
-        here = self._loopback, self.transport.getHost().port
-        for number in range(CALIBRATIONS):
-            try:
-                self.transport.stamped_write(self._token + bytes((number,)), here, number)
-            except OSError:  # there is no loopback here
+        """
+        Compare the kernel's stamps of leaving and coming, on datagrams that this port sends to itself.
+
+        A few come before the first ping; from then on one now and then, as long as the port is open.
+        """
+        for _ in range(CALIBRATIONS):
+            if not self._send_to_itself():
                 return
             await deferLater(self._reactor, PAUSE)
-        if self._differences:
-            self.stamp_error = median(self._differences)
+        self._go_on()
+
+    def stopProtocol(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def _go_on(self) -> None:
+        self._call = None
+        if self._send_to_itself():
+            # By the golden ratio the pauses keep step with no schedule of pings.
+            mean = OFTEN if len(self._differences) < COMPARED else SELDOM
+            pause = mean * (0.5 + self._number * 0.618034 % 1)
+            self._call = self._reactor.callLater(pause, self._go_on)
+
+    def _send_to_itself(self) -> bool:
+        """Tell whether it could be done."""
+        if not getattr(self.transport, "kernel_stamps", False):
+            return False
+        self._number = (self._number + 1) % 256
+        here = self._loopback, self.transport.getHost().port
+        # Made as a ping is, so that the processor's caches are as cold as they are for one.
+        ping = self._practice.request(self._number, self._clocks().wall_ns, self._number)
+        try:
+            self.transport.stamped_write(self._token + ping + bytes((self._number,)), here, self._number)
+        except OSError:  # there is no loopback here
+            return False
+        return True
 
     @property
     def drops(self) -> int:

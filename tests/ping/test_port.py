@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.clocks import Reception
 from netlab.errors import Unreachable
 from netlab.ping.plan import Plan
-from netlab.ping.port import CALIBRATIONS, PAUSE, ProbePort
+from netlab.ping.port import CALIBRATIONS, COMPARED, PAUSE, SELDOM, ProbePort
 from netlab.ping.probe import ProbeSession
 from netlab.ping.sample import Clock, Sample, State
 from netlab.ping.server import ReflectorProtocol
@@ -241,6 +241,20 @@ class StampTests(SynchronousTestCase):
         self.assertIsNone(self.protocol.stamp_error)
         self.successResultOf(self.calibrate(1_500))
         self.assertApproximates(self.protocol.stamp_error, 1.5e-6, 1e-12)
+
+    def test_calibration_goes_on(self) -> None:
+        """While the port is open it compares anew now and then; the last comparisons count."""
+        self.protocol._loopback, self.here = "127.0.0.1", HERE
+        self.successResultOf(self.calibrate(1_500))
+        for _ in range(COMPARED):
+            self.clocks.advance(2 * SELDOM)
+            for datagram, _ in self.port.take():
+                left = self.clocks().wall_ns + 10_000
+                self.protocol.stampedReceived(datagram, HERE, Reception(left + 4_000))
+        self.assertApproximates(self.protocol.stamp_error, 4e-6, 1e-12)
+        self.port.stopListening()
+        self.protocol.stopProtocol()
+        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
 
     def test_no_loopback(self) -> None:
         """Without a loopback there is no calibration."""
