@@ -7,8 +7,7 @@ import socket
 import ssl
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -27,19 +26,12 @@ from tests.processes import (
     run,
     started,
     the_line,
+    until,
 )
 
 MIB = 2**20
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HOME = (WWW / "index.html").read_bytes()
-
-
-def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until a function's answer is true."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def workers(program: Program, count: int = 2) -> list[int]:
