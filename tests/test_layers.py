@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parent.parent / "netlab"
 LAYERS = {
     0: "errors clocks arguments http.message http.media",
     1: "http.channel http.dates http.framing http.parse http.serialize http.target"
-    " ping.text ping.ntp ping.stamp ping.tlv ping.echo heartbeat.wire",
+    " ping.text ping.ntp ping.stamp ping.tlv ping.echo"
+    " heartbeat.dialect heartbeat.signing heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
     " http.tree http.validators http.rules http.config"
     " ping.impair ping.session ping.stamping ping.reflector"

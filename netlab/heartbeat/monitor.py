@@ -13,16 +13,16 @@ from netlab.arguments import Address
 from netlab.clocks import Instant
 from netlab.errors import WireError
 from netlab.heartbeat import wire
-from netlab.heartbeat.ledger import Entry, Ledger, Place
+from netlab.heartbeat.ledger import Entry, Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Beaten:
-    """A beat came; `difference` is its time of arrival less its time of sending, seconds."""
+    """A beat came; `difference` is its time of arrival less its time of sending, seconds; None: it names none."""
 
     peer: Address
     beat: wire.Beat
-    difference: float
+    difference: float | None
     entry: Entry
 
 
@@ -76,17 +76,18 @@ class Monitor:
         """
         beat = wire.decode(datagram)
         client = self._alive.get(peer) or self._stopped.get(peer) or self._admit(peer)
-        entry = client.ledger.enter(beat)
+        entry = client.ledger.enter(beat, now)
         self.beats += 1
         events: list[Event] = []
-        if entry.place in (Place.NEXT, Place.RESTART):
+        if entry.alive:
             if peer not in self._alive:
                 returned = self._stopped.pop(peer, None)
                 events.append(Up(peer, now.monotonic - client.heard if returned else None))
                 self._alive[peer] = client
             client.heard = now.monotonic
             self._alive.move_to_end(peer)
-        events.append(Beaten(peer, beat, (now.wall_ns - beat.sent_ns) / 1e9, entry))
+        difference = None if beat.sent_ns is None else (now.wall_ns - beat.sent_ns) / 1e9
+        events.append(Beaten(peer, beat, difference, entry))
         return events
 
     def outgoing(self, now: Instant) -> tuple[()]:
