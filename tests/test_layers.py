@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "netlab"
 
 LAYERS = {
     0: "errors clocks arguments http.message http.media",
-    1: "http.channel http.dates http.framing http.parse http.serialize http.target"
+    1: "toml http.channel http.dates http.framing http.parse http.serialize http.target"
     " ping.text ping.ntp ping.stamp ping.tlv ping.echo"
     " heartbeat.dialect heartbeat.signing heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
