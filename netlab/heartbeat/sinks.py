@@ -1,0 +1,114 @@
+"""
+Where the monitor's events go. A sink is a function that takes one event.
+
+Those here never hold the monitor up: what has to wait, waits in a bounded queue.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from twisted.logger import Logger
+
+from netlab.heartbeat.events import Event
+from netlab.heartbeat.report import event_lines
+from netlab.lines import LineFile
+
+KEPT = 1_000  # events that the API can tell of
+TURN = 0.005  # seconds of one turn of the reactor that lines may take
+REST = 0.005  # seconds until the next turn, where there are more lines
+WAITING = 200_000  # lines that may wait for their turn
+
+Sink = Callable[[Event], object]
+
+_log = Logger()
+
+
+def fan_out(sinks: Sequence[Sink]) -> Sink:
+    """One sink that hands each event to all of *sinks*; a mistake of one is logged, and keeps none from another."""
+
+    def sink(event: Event) -> None:
+        for one in sinks:
+            try:
+                one(event)
+            except Exception:
+                _log.failure("an event was not taken: {event}", event=event)
+
+    return sink
+
+
+class LogSink:
+    """
+    Write events to the daemon's log, as lines for people; ordinary beats only where *beats* is true.
+
+    A line of the log takes as long as several beats, so that a thousand clients that appear at once
+    would hold the judge up. Lines are written for a part of each turn only, in their order; past
+    `WAITING` of them, the log says how many it leaves out.
+    """
+
+    def __init__(self, clock: Any, monotonic: Callable[[], float], beats: bool = False) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._beats = beats
+        self._lines: deque[str] = deque()
+        self._left_out = 0
+        self._call: Any = None
+
+    def __call__(self, event: Event) -> None:
+        for line in event_lines(event, self._beats):
+            if len(self._lines) >= WAITING:
+                self._left_out += 1
+                continue
+            self._lines.append(line)
+        if self._call is None and self._lines:
+            self._call = self._clock.callLater(0, self._turn)
+
+    def close(self) -> None:
+        """Write what waits now."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        self._write(float("inf"))
+
+    def _turn(self) -> None:
+        self._call = None
+        self._write(self._monotonic() + TURN)
+        if self._lines:
+            self._call = self._clock.callLater(REST, self._turn)
+
+    def _write(self, until: float) -> None:
+        while self._lines:
+            _log.info("{line}", line=self._lines.popleft())
+            if self._monotonic() >= until:
+                break
+        if self._left_out and not self._lines:
+            _log.warn("{count} more lines were left out: too many at once", count=self._left_out)
+            self._left_out = 0
+
+
+class Recent:
+    """Remember the last `KEPT` events, as values that JSON has."""
+
+    def __init__(self) -> None:
+        self.events: deque[dict[str, Any]] = deque(maxlen=KEPT)
+
+    def __call__(self, event: Event) -> None:
+        if event.notable:
+            self.events.append(event.as_dict())
+
+    def restore(self, events: Iterable[dict[str, Any]]) -> None:
+        """Remember those from before a restart."""
+        self.events.extend(events)
+
+
+class JSONLines:
+    """Write events to a file, a JSON object a line; ordinary beats only where *beats* is true."""
+
+    def __init__(self, file: LineFile, beats: bool = False) -> None:
+        self._file = file
+        self._beats = beats
+
+    def __call__(self, event: Event) -> None:
+        if self._beats or event.notable:
+            self._file.write([msgspec.json.encode(event.as_dict()).decode()])
