@@ -38,6 +38,12 @@ class DatagramPort(udp.Port):
         super().__init__(port, protocol, interface, maxPacketSize=MAX_DATAGRAM, reactor=reactor)
         self._watch: select.epoll | None = None
 
+    def adopt(self, held: socket.socket) -> None:
+        """Listen on a socket that is bound already, and whatever waits in its queue, when told to listen."""
+        held.setblocking(False)
+        self.addressFamily = held.family
+        self._preexistingSocket = held
+
     def startReading(self) -> None:
         """
         Let the reactor watch the socket through an epoll descriptor of our own, where there is one.
@@ -103,17 +109,22 @@ class UDPService(Service):
     """
     A UDP port as a Twisted service; a taken port raises `CannotListenError` when it starts.
 
-    *port* makes the port, of `DatagramPort` or a kind of it.
+    *port* makes the port, of `DatagramPort` or a kind of it. A socket in the address's place is bound
+    already, and is listened on as it is.
     """
 
     def __init__(
         self,
-        address: Address,
+        address: Address | socket.socket,
         protocol: DatagramProtocol,
         reactor: Any,
         port: Callable[..., DatagramPort] | None = None,
     ) -> None:
-        self._port = (port or DatagramPort)(address[1], protocol, address[0], reactor)
+        held = address if isinstance(address, socket.socket) else None
+        bound: Address = held.getsockname()[:2] if held is not None else address  # type: ignore[assignment]
+        self._port = (port or DatagramPort)(bound[1], protocol, bound[0], reactor)
+        if held is not None:
+            self._port.adopt(held)
         self._listening = False
 
     @property

@@ -15,7 +15,7 @@ from netlab import arguments
 from netlab.clients import heartbeat, http, ping
 from netlab.clients.running import WRONG_USAGE, complain, run
 from netlab.http.client import location_of_file, location_of_url
-from netlab.ping.keys import read_key
+from netlab.keys import read_key
 from netlab.ping.plan import LONGEST, PROTOCOLS, Plan
 
 
