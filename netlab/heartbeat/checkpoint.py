@@ -34,9 +34,9 @@ class Memory(Protocol):
     def events(self) -> Sequence[Any]:
         """The last events, written down."""
 
-    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int) -> None:
+    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
         """
-        Take up what was written down by *saved_ns*, wall clock.
+        Take up what was written down by *saved_ns*, wall clock, *final* as the last thing of all.
 
         Raises:
             ValueError: this is nothing that was ever written down.
@@ -98,7 +98,7 @@ class Checkpointer(Service):
         try:
             clients = [client for page in saved.clients for client in msgspec.msgpack.decode(page)]
             events = [event for page in saved.events for event in msgspec.msgpack.decode(page)]
-            self._memory.load(clients, events, saved.saved_ns)
+            self._memory.load(clients, events, saved.saved_ns, saved.final)
         except (ValueError, TypeError) as error:  # msgspec's are ValueErrors
             raise StoreError(
                 f"{self._store}: it is damaged ({error}); move it away, or give --store another file or none"
@@ -125,7 +125,7 @@ class Checkpointer(Service):
             _log.failure("this checkpoint could not be made", result)
 
     async def _save(self, pause: float | None) -> None:
-        """Save all; with a *pause* between the slices, or without any."""
+        """Save all: with a *pause* between the slices, or without any as the last thing of all."""
         saved_ns = self._clocks().wall_ns
         clients = list(self._memory.clients())
         slices = [clients[start : start + SLICE] for start in range(0, len(clients), SLICE)]
@@ -139,7 +139,7 @@ class Checkpointer(Service):
         events = (msgspec.msgpack.encode(self._memory.events()),)
         self._writing = True
         try:
-            await self._in_thread(self._store.save, Checkpoint(saved_ns, tuple(pages), events))
+            await self._in_thread(self._store.save, Checkpoint(saved_ns, tuple(pages), events, pause is None))
         except StoreError as error:
             if not self._failing:
                 _log.error("{error}; trying again every {every:g} s", error=error, every=self._every)

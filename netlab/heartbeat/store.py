@@ -1,7 +1,7 @@
 """
 What the monitor remembers over a restart, in a database: SQLite unless another is asked for.
 
-    netlab_checkpoint   one row: the version of this layout, and when it was saved
+    netlab_checkpoint   one row: the version of this layout, when it was saved, whether as the last of all
     netlab_page         number, kind, content: some clients or events a page, as they were encoded
 
 A checkpoint is saved whole or not at all, in one transaction. What stands in a page, its writer knows.
@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Engine,
     Integer,
@@ -42,6 +43,7 @@ _CHECKPOINT = Table(
     _METADATA,
     Column("version", Integer, nullable=False),
     Column("saved_ns", BigInteger, nullable=False),
+    Column("final", Boolean, nullable=False),
 )
 _PAGE = Table(
     "netlab_page",
@@ -63,6 +65,7 @@ class Checkpoint:
     saved_ns: int  # wall clock, nanoseconds since 1970
     clients: tuple[bytes, ...] = ()  # pages
     events: tuple[bytes, ...] = ()
+    final: bool = False  # the monitor stopped after it, as it was told to
 
 
 def check_url(url: str) -> str:
@@ -139,7 +142,8 @@ class Store:
                 connection.execute(delete(_CHECKPOINT))
                 if rows:
                     connection.execute(insert(_PAGE), rows)
-                connection.execute(insert(_CHECKPOINT), {"version": VERSION, "saved_ns": checkpoint.saved_ns})
+                saved = {"version": VERSION, "saved_ns": checkpoint.saved_ns, "final": checkpoint.final}
+                connection.execute(insert(_CHECKPOINT), saved)
         except SQLAlchemyError as error:
             raise StoreError(f"{self}: nothing can be saved ({_reason(error)})") from error
 
@@ -172,7 +176,7 @@ class Store:
                 raise StoreError(f"{self}: it is somebody else's database; {_ADVICE}")
             _METADATA.create_all(engine)
         with engine.connect() as connection:
-            row = connection.execute(select(_CHECKPOINT.c.version, _CHECKPOINT.c.saved_ns)).first()
+            row = connection.execute(select(_CHECKPOINT)).first()
             if row is None:
                 return None
             if row.version != VERSION:
@@ -185,7 +189,7 @@ class Store:
                 select(_PAGE.c.kind, _PAGE.c.content).order_by(_PAGE.c.number)
             ):
                 pages.setdefault(kind, []).append(self._inflated(content))
-        return Checkpoint(row.saved_ns, tuple(pages["client"]), tuple(pages["event"]))
+        return Checkpoint(row.saved_ns, tuple(pages["client"]), tuple(pages["event"]), row.final)
 
     def _inflated(self, content: bytes) -> bytes:
         inflate = zlib.decompressobj()

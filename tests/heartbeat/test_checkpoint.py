@@ -21,6 +21,7 @@ class Memory:
         self.known: dict[int, int] = {}
         self.happened: list[str] = []
         self.saved_ns = 0
+        self.final = False
         self.dumps = 0
 
     def clients(self) -> Iterable[int]:
@@ -33,10 +34,10 @@ class Memory:
     def events(self) -> Sequence[str]:
         return self.happened
 
-    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int) -> None:
+    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
         self.known = {int(number): number for number, _ in clients}
         self.happened = list(events)
-        self.saved_ns = saved_ns
+        self.saved_ns, self.final = saved_ns, final
 
 
 class Disk:
@@ -96,6 +97,7 @@ class CheckpointerTests(SynchronousTestCase):
         again.startService()
         self.assertEqual(self.memory.known, before.known)
         self.assertEqual((self.memory.happened, self.memory.saved_ns), (["up", "down"], 77))
+        self.assertTrue(self.memory.final)
         self.successResultOf(again.stopService())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
@@ -118,6 +120,8 @@ class CheckpointerTests(SynchronousTestCase):
                     self.clock.advance(0.001)
                     self.assertLessEqual(self.memory.dumps - before, SLICE)
                 self.assertEqual((self.memory.dumps, self.disk.saves), (count, 1))
+                assert self.disk.content is not None
+                self.assertFalse(self.disk.content.final)
                 self.clock.advance(1.5)
                 self.assertGreater(self.memory.dumps, count)
                 self.successResultOf(self.service.stopService())

@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -9,15 +10,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.heartbeat.store import Checkpoint, Store, StoreError, check_url
 
-SAVED = Checkpoint(1_795_358_159_498_196_000, (b"one" * 1000, b"", b"three"), (b"\x00\xff",))
+SAVED = Checkpoint(1_795_358_159_498_196_000, (b"one" * 1000, b"", b"three"), (b"\x00\xff",), True)
 
 
 class StoreTests(SynchronousTestCase):
     """`Store` with a file of SQLite's"""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp()).absolute()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "store"
         self.store = self.make()
 
     def make(self) -> Store:

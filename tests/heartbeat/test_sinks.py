@@ -1,0 +1,1 @@
+"""Where events go, and that they never hold the monitor up."""
