@@ -128,7 +128,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     make = _share if options["workers"] > 1 else serve
     source = make(daemon, options)
     if options["admin"] is not None:
-        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [Admin(source)]))
+        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [Admin(source)]), option="--admin")
     root, where = os.path.realpath(options["root"]), " and ".join(options["listen"])
     workers = f" with {options['workers']} workers" if options["workers"] > 1 else ""
     daemon.announce(lambda: f"serves {root} on {where}{workers}")
