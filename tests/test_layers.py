@@ -18,7 +18,8 @@ LAYERS = {
     " ping.impair ping.session ping.stamping ping.reflector"
     " ping.histogram ping.window ping.loss ping.variation ping.schedule"
     " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report ping.values"
-    " heartbeat.ledger heartbeat.monitor heartbeat.report",
+    " heartbeat.circle heartbeat.entry heartbeat.ledger heartbeat.monitor heartbeat.pace heartbeat.report"
+    " heartbeat.window",
     3: "tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.log http.resources http.server http.site http.slot http.workers"
