@@ -69,6 +69,10 @@ class Keyring:
         self._cached = cached
         self._keys: dict[tuple[int, str], bytes] = {}
 
+    def __len__(self) -> int:
+        """How many derived keys are remembered."""
+        return len(self._keys)
+
     def key(self, number: int, identity: str) -> bytes | None:
         """The identity's own key; None: no master has that number."""
         master = self._masters.get(number)
