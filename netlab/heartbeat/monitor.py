@@ -18,7 +18,7 @@ from netlab.heartbeat.ledger import Entry, Ledger
 
 @dataclass(frozen=True, slots=True)
 class Beaten:
-    """A beat came; `difference` is its time of arrival less its time of sending, seconds; None: it names none."""
+    """A beat came; `difference` is its arrival less its sending, seconds; None: it names no time."""
 
     peer: Address
     beat: wire.Beat

@@ -1,6 +1,6 @@
 """The monitor's events as lines for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netlab.arguments import address_text
 from netlab.heartbeat.ledger import Entry, Place
@@ -23,27 +23,28 @@ def event_lines(event: Event, beats: bool = False) -> Iterator[str]:
                 f" ({ledger.beats} received, {ledger.lost} lost)"
             )
         case Beaten(beat=beat, difference=difference, entry=entry):
-            number = beat.sequence
+            number = "" if beat.sequence is None else f" {beat.sequence}"
             if beats:
-                yield f"{client} heartbeat {number}: time difference {difference * 1000:.3f} ms"
+                time = "" if difference is None else f": time difference {difference * 1000:.3f} ms"
+                yield f"{client} heartbeat{number}{time}"
             yield from (f"{client} {remark}" for remark in _remarks(number, entry))
 
 
-def _remarks(number: int, entry: Entry) -> Iterator[str]:
+def _remarks(number: str, entry: Entry) -> Iterator[str]:
     if entry.lost:
         yield _lost(entry.lost)
     match entry.place:
         case Place.LATE if entry.found:
-            yield f"heartbeat {number} came late, it is not lost"
+            yield f"heartbeat{number} came late, it is not lost"
         case Place.LATE:
-            yield f"heartbeat {number} came late"
+            yield f"heartbeat{number} came late"
         case Place.DUPLICATE:
-            yield f"heartbeat {number} came twice"
+            yield f"heartbeat{number} came twice"
         case Place.RESTART:
-            yield f"counts anew from heartbeat {number}"
+            yield f"counts anew from heartbeat{number}"
 
 
-def _lost(numbers: range) -> str:
+def _lost(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return f"heartbeat {numbers[0]} was lost"
     if len(numbers) <= LISTED:

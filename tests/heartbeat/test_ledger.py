@@ -4,8 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.heartbeat.ledger import MAX_GAP, WINDOW, Entry, Ledger, Place
+from netlab.clocks import Instant
+from netlab.heartbeat.ledger import MAX_GAP, Entry, Ledger, Place
+from netlab.heartbeat.window import WINDOW
 from netlab.heartbeat.wire import Beat
+
+NOW = Instant(0.0, 0)
 
 
 def beat(number: int, sent: int | None = None) -> Beat:
@@ -18,7 +22,7 @@ class LedgerTests(SynchronousTestCase):
 
     def enter(self, *numbers: int) -> list[Entry]:
         self.ledger = Ledger()
-        return [self.ledger.enter(beat(number)) for number in numbers]
+        return [self.ledger.enter(beat(number), NOW) for number in numbers]
 
     def counts(self) -> tuple[int, int, int, int]:
         return self.ledger.beats, self.ledger.lost, self.ledger.late, self.ledger.duplicates
@@ -39,14 +43,14 @@ class LedgerTests(SynchronousTestCase):
     def test_late(self) -> None:
         """A number that comes after all is lost no more; a second time it is a duplicate."""
         entries = self.enter(1, 4, 2, 2, 4)
-        self.assertEqual(entries[2], Entry(Place.LATE, found=True))
+        self.assertEqual(entries[2], Entry(Place.LATE, found=True, extent=1))
         self.assertEqual([entry.place for entry in entries[3:]], [Place.DUPLICATE] * 2)
         self.assertEqual(self.counts(), (3, 1, 1, 2))
 
     def test_before_the_first(self) -> None:
         """What was overtaken by the first one heard was never called lost."""
         entries = self.enter(5, 4, 6)
-        self.assertEqual(entries[1], Entry(Place.LATE, found=False))
+        self.assertEqual(entries[1], Entry(Place.LATE, found=False, extent=1))
         self.assertEqual(self.counts(), (3, 0, 1, 0))
 
     def test_too_late(self) -> None:
@@ -55,7 +59,7 @@ class LedgerTests(SynchronousTestCase):
         self.assertEqual(entries[2].place, Place.DUPLICATE)
         self.assertEqual(self.enter(1, 1 + WINDOW, 2)[2].place, Place.LATE)
         self.assertEqual(self.enter(1, WINDOW, 1)[2].place, Place.DUPLICATE)
-        self.ledger.enter(beat(1, sent=WINDOW))
+        self.ledger.enter(beat(1, sent=WINDOW), NOW)
         self.assertEqual(self.counts(), (2, WINDOW - 2, 0, 2))
 
     def test_restart(self) -> None:
@@ -63,9 +67,9 @@ class LedgerTests(SynchronousTestCase):
         for number in (1, 2, 3, 0):
             with self.subTest(number=number):
                 self.enter(1, 2, 3)
-                entry = self.ledger.enter(beat(number, sent=100))
+                entry = self.ledger.enter(beat(number, sent=100), NOW)
                 self.assertEqual(entry, Entry(Place.RESTART))
-                self.assertEqual(self.ledger.enter(beat(number + 1, sent=101)), Entry(Place.NEXT))
+                self.assertEqual(self.ledger.enter(beat(number + 1, sent=101), NOW), Entry(Place.NEXT))
                 self.assertEqual(self.ledger.lost, 0)
 
     def test_jump(self) -> None:
@@ -77,7 +81,7 @@ class LedgerTests(SynchronousTestCase):
     def test_small(self) -> None:
         """A client costs the same whatever it sends."""
         self.enter(*range(0, 500_000, 99_999))
-        self.assertLess(self.ledger._window.bit_length(), WINDOW + 1)
+        self.assertLess(self.ledger.bits().bit_length(), WINDOW + 1)
 
     @settings(max_examples=300)
     @given(st.lists(st.integers(0, 60), max_size=80))
@@ -85,7 +89,7 @@ class LedgerTests(SynchronousTestCase):
         """In any order, with any losses and duplicates, the counts are those of the sets."""
         ledger, heard, lost_now = Ledger(), set[int](), set[int]()
         for number in numbers:
-            entry = ledger.enter(beat(number, sent=0))
+            entry = ledger.enter(beat(number, sent=0), NOW)
             if number in heard:
                 self.assertEqual(entry.place, Place.DUPLICATE)
                 continue
@@ -118,7 +122,7 @@ class LedgerTests(SynchronousTestCase):
         heard = set[int]()
         for step in steps:
             number = max(0, (number if highest < 0 else highest) + step)
-            entry = ledger.enter(beat(number, sent=0))
+            entry = ledger.enter(beat(number, sent=0), NOW)
             if highest < 0 or number - highest > MAX_GAP:
                 expected = Entry(Place.NEXT if highest < 0 else Place.RESTART)
                 first, heard = number, set[int]()
@@ -128,7 +132,8 @@ class LedgerTests(SynchronousTestCase):
             elif number in heard or highest - number >= WINDOW:
                 expected = Entry(Place.DUPLICATE)
             else:
-                expected = Entry(Place.LATE, found=number > first)
+                above = sum(number < other for other in heard)
+                expected = Entry(Place.LATE, found=number > first, extent=above)
                 lost -= number > first
             self.assertEqual(entry, expected)
             if expected.place is not Place.DUPLICATE:
@@ -136,4 +141,4 @@ class LedgerTests(SynchronousTestCase):
             if expected.place in (Place.NEXT, Place.RESTART):
                 highest = number
             self.assertEqual(ledger.lost, lost)
-            self.assertTrue(ledger.lost >= 0 and ledger._window < 2**WINDOW)
+            self.assertTrue(ledger.lost >= 0 and ledger.bits() < 2**WINDOW)

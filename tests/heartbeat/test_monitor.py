@@ -93,7 +93,7 @@ class MonitorTests(SynchronousTestCase):
 
     def test_garbage(self) -> None:
         """What is no heartbeat makes nobody a client."""
-        self.assertRaises(WireError, self.monitor.receive, b"garbage", A, at(0))
+        self.assertRaises(WireError, self.monitor.receive, b"no beat at all", A, at(0))
         self.assertIsNone(self.monitor.deadline())
         self.assertEqual(self.monitor.outgoing(at(0)), ())
 
