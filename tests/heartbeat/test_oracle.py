@@ -90,13 +90,10 @@ class Play:
     def restart(self, number: int) -> None:
         """A new process: its numbers begin at *number*."""
         if self.inc is None:
-            if (
-                not self.timed
-                or len(self.oracle.heard) < 3
-                or number in {lost % (1 << self.width) for lost in self.oracle.lost}
-            ):
-                return  # nobody could tell
             step = (number - self.oracle.highest) % (1 << self.width)
+            lost = {lost % (1 << self.width) for lost in self.oracle.lost}
+            if not self.timed or len(self.oracle.heard) < 3 or number in lost or step == 1:
+                return  # nobody could tell
             self.time += 1 if step > FEW else 100
             self.held.clear()
         self.past += [beat for _, beat in self.sent[-3:] + self.held]
