@@ -92,7 +92,7 @@ class Client:
             self.interval,
             self.mult,
             ledger.jitter,
-            min(ledger.span, 1024),
+            ledger.span,
             ledger.loss_rate,
             ledger.mean_burst,
             fleet,

@@ -1,15 +1,13 @@
-"""`MonitorProtocol`: the monitor on a UDP port, reading in batches and judging twenty times a second."""
+"""`MonitorProtocol`: the monitor on a UDP port, which hands it whole batches of datagrams."""
 
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 from twisted.internet import error
 from twisted.internet.protocol import DatagramProtocol
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from netlab.arguments import Address, address_text
@@ -17,14 +15,13 @@ from netlab.clocks import Clocks, Instant, read_clocks
 from netlab.errors import WireError
 from netlab.heartbeat.detector import Fixed
 from netlab.heartbeat.events import Event
+from netlab.heartbeat.judge import Judge
 from netlab.heartbeat.monitor import Monitor, Policy
 from netlab.heartbeat.report import event_lines
 from netlab.heartbeat.wire import MAX_LINE
 from netlab.udp import BATCH, DatagramPort, drops
 
-TICK = 0.05  # seconds between two judgements; a client is announced at most about this much too late
 QUEUE = 16_777_216  # octets of the receive queue: 20,000 beats may come at one moment
-MIN_SLEEP = 1.0  # seconds; a shorter suspension is no matter
 _FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
 
 
@@ -64,12 +61,12 @@ class MonitorPort(DatagramPort):
 
 class MonitorProtocol(DatagramProtocol):
     """
-    Watch heartbeats: a `DatagramProtocol` for ``listenUDP`` or, better, `netlab.udp.UDPService` with `MonitorPort`.
+    Watch heartbeats: a `DatagramProtocol` for ``listenUDP``, or better for a `MonitorPort`.
 
     *sink* takes each event; without one they are logged, ordinary beats only with *log_beats*.
     Deadlines are judged on the monotonic clock by a `LoopingCall` on *clock*, which should be
     monotonic as well (see `netlab.clocks.run_monotonic`). *monitor* is made for one fixed *timeout*
-    unless it is given.
+    unless it is given; protocols that share one share its *judge* too.
     """
 
     noisy = False
@@ -84,6 +81,7 @@ class MonitorProtocol(DatagramProtocol):
         log_beats: bool = False,
         clocks: Clocks = read_clocks,
         monitor: Monitor | None = None,
+        judge: Judge | None = None,
     ) -> None:
         if timeout <= 0:
             raise ValueError("timeout is more than 0 seconds")
@@ -94,19 +92,13 @@ class MonitorProtocol(DatagramProtocol):
         self.unsent = 0  # replies that the system did not take
         self._sink = sink or self._log_event
         self._log_beats = log_beats
-        self._dropped = 0
-        self._asleep = _time_asleep()
-        self._loop = LoopingCall(self._judge)
-        self._loop.clock = clock
+        self._judge = judge or Judge(clock, self.monitor, self.tell, clocks)
 
     def startProtocol(self) -> None:
-        self._loop.start(TICK, now=False).addErrback(
-            lambda failure: self.log.failure("heartbeats are no longer judged", failure)
-        )
+        self._judge.join(self.transport)
 
     def stopProtocol(self) -> None:
-        if self._loop.running:
-            self._loop.stop()
+        self._judge.leave(self.transport)
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
         self.take(datagram, addr, self.clocks())
@@ -136,26 +128,6 @@ class MonitorProtocol(DatagramProtocol):
         """What became of the datagrams so far."""
         return f"{self.monitor.beats} heartbeats received, {self.rejected} other datagrams refused"
 
-    def _judge(self) -> None:
-        """Read what waits in the queue, and only then judge: after a stall the beats are there."""
-        drain = getattr(self.transport, "drain", None)
-        if drain is not None:
-            drain()
-        now = self.clocks()
-        self._see_drops(now)
-        asleep = _time_asleep()
-        slept, self._asleep = asleep - self._asleep, asleep
-        if slept > MIN_SLEEP:
-            self.tell(self.monitor.slept(slept, now))
-        self.tell(self.monitor.expire(now))
-
-    def _see_drops(self, now: Instant) -> None:
-        count = getattr(self.transport, "drops", None)
-        dropped = 0 if count is None else count()
-        news, self._dropped = (dropped - self._dropped) % 2**32, dropped
-        if news:
-            self.tell(self.monitor.overflowed(news, now))
-
     def _refuse(self, peer: Address, refusal: WireError) -> None:
         self.rejected += 1
         if self.rejected & (self.rejected - 1) == 0:  # 1, 2, 4, 8…: a flood must not fill the log
@@ -177,9 +149,3 @@ class MonitorProtocol(DatagramProtocol):
     def _log_event(self, event: Event) -> None:
         for line in event_lines(event, self._log_beats):
             self.log.info("{line}", line=line)
-
-
-def _time_asleep() -> float:
-    """Seconds that the machine has been suspended, since it booted."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return 0.0 if boottime is None else time.clock_gettime(boottime) - time.monotonic()
