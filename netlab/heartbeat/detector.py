@@ -137,14 +137,14 @@ class LossAware:
         took = needed * interval + self._slack(signs)
         if took <= self.within:
             return (
-                f"a client is down after {needed} misses, {took:.3g} s: at most {self.alarms:g} false alarms in"
-                f" {self.period / YEAR:.3g} years over {self._fleet(signs)} clients at {bound:.3g} loss"
+                f"a client is down after {needed} misses, {took:.3g} s: at most {self.alarms:g} false alarms"
+                f" in {self.period / YEAR:.3g} years over {self._fleet(signs)} clients at {bound:.3g} loss"
             )
         tolerated = max(1, int((self.within - self._slack(signs)) / interval))
         expected = alarm_rate(self._fleet(signs), interval, bound, signs.burst, tolerated)
         return (
             f"a client is down after {self.within:g} s, but at {bound:.3g} loss that gives"
-            f" {expected * self.period:.3g} false alarms, not {self.alarms:g}: {needed} misses would be needed"
+            f" {expected * self.period:.3g} false alarms, not {self.alarms:g}; {needed} misses are needed"
         )
 
     def _needed(self, signs: Signs) -> int:
@@ -168,7 +168,7 @@ class LossAware:
 
 @dataclass(frozen=True, slots=True)
 class Phi:
-    """Down once the silence is so improbable, by the arrivals of late, that -log10 of it passes *threshold*."""
+    """Down once -log10 of the probability of such a silence, by the arrivals of late, passes *threshold*."""
 
     threshold: float
 

@@ -384,7 +384,7 @@ class Monitor:
         self._wheel.put(client, min(max(when, now), now + AHEAD))
 
     def _reckon(self, client: Client) -> None:
-        """Ask the detector: seldom, of those that it has asked often, since what it goes by changes slowly."""
+        """Ask the detector: the more seldom the longer a client is known, since its signs change slowly."""
         beats = client.ledger.beats
         client.patience = client.detector.patience(client.signs(len(self._clients)))
         client.judge_at = beats + min(beats, RECKON)

@@ -21,7 +21,7 @@ LISTED = 100  # lost numbers written one by one in a line; more are written as a
 
 
 def event_lines(event: Event, beats: bool = False) -> Iterator[str]:
-    """Write what people want to know of *event*; ordinary beats, and what is only late, where *beats* is true."""
+    """Write what people want to know of *event*; ordinary beats and mere lateness where *beats* is true."""
     match event:
         case Beaten(client=client, beat=beat, difference=difference, entry=entry):
             number = "" if beat.sequence is None else f" {beat.sequence}"
@@ -46,7 +46,7 @@ def event_lines(event: Event, beats: bool = False) -> Iterator[str]:
         case Restored(clients=clients, away=away, final=final):
             how = "a stop that was asked for" if final else "an end without goodbye (a crash, or a kill)"
             gone = "" if away is None else f", {away:.3f} s after it was saved last"
-            yield f"{clients} clients are known from before {how}{gone}; each has its whole deadline from now on"
+            yield f"{clients} clients are known from before {how}{gone}; each has its whole deadline now"
 
 
 def _change(event: Changed) -> str:

@@ -64,7 +64,7 @@ class Sight:
         self._silent_from = now
 
     def regain(self, now: float, heard: float) -> float | None:
-        """See again, if nothing is in the way; *heard* is when anybody was. The answer: how long it was blind."""
+        """See again, if nothing is in the way; the answer is how long it was blind. *heard*: when anybody was."""
         if self._silent_from is not None and heard > self._silent_from:
             self._silent_from = None
         if self.since is None or self._silent_from is not None or now - self._dropped < CALM:
