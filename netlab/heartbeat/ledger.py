@@ -182,7 +182,7 @@ class Ledger(Window):
         self._width = 0
         self._hold = self._doubt = None
         self.pace.begin(beat, now)
-        return Entry(place)
+        return ORDINARY if place is Place.NEXT else Entry(place)
 
     def _advance(self, beat: Beat, number: int, step: int, now: Instant) -> Entry:
         skipped = range(self._next, self._next + step - 1)

@@ -35,7 +35,7 @@ class LedgerTests(SynchronousTestCase):
         """Nothing is lost, wherever the count begins."""
         for first in (0, 1, 500, 2**64 - 4):
             entries = self.enter(first, first + 1, first + 2)
-            self.assertEqual(entries, [Entry(Place.NEXT)] * 3)
+            self.assertTrue(all(entry is ORDINARY for entry in entries))
             self.assertEqual(self.counts(), (3, 0, 0, 0))
 
     def test_lost(self) -> None:
