@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 from twisted.logger import Logger
 
-from netlab.heartbeat.events import Event
-from netlab.heartbeat.report import event_lines
+from netlab.heartbeat.monitor import Event
 from netlab.lines import LineFile
 
 KEPT = 1_000  # events that the API can tell of
@@ -40,23 +39,25 @@ def fan_out(sinks: Sequence[Sink]) -> Sink:
 
 class LogSink:
     """
-    Write events to the daemon's log, as lines for people; ordinary beats only where *beats* is true.
+    Write events to the daemon's log, as the lines for people that *lines* makes of each.
 
     A line of the log takes as long as several beats, so that a thousand clients that appear at once
     would hold the judge up. Lines are written for a part of each turn only, in their order; past
     `WAITING` of them, the log says how many it leaves out.
     """
 
-    def __init__(self, clock: Any, monotonic: Callable[[], float], beats: bool = False) -> None:
+    def __init__(
+        self, clock: Any, monotonic: Callable[[], float], lines: Callable[[Event], Iterable[str]]
+    ) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._beats = beats
+        self._lines_of = lines
         self._lines: deque[str] = deque()
         self._left_out = 0
         self._call: Any = None
 
     def __call__(self, event: Event) -> None:
-        for line in event_lines(event, self._beats):
+        for line in self._lines_of(event):
             if len(self._lines) >= WAITING:
                 self._left_out += 1
                 continue
