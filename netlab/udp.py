@@ -3,6 +3,7 @@
 import errno
 import select
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,7 @@ from netlab.errors import Unreachable
 
 MAX_DATAGRAM = 65_535  # octets; no UDP datagram is longer
 BATCH = 256  # datagrams read before timers and other sockets have their turn
+_MEMINFO, _MEMINFO_DROPS = 55, 8  # linux/sock_diag.h
 DRAIN_BATCHES = 256  # how often `drain` reads a batch: past any kernel's receive queue, yet bounded
 
 
@@ -150,6 +152,18 @@ class UDPService(Service):
             return None
         self._listening = False
         return maybeDeferred(self._port.stopListening)
+
+
+def drops(udp: socket.socket) -> int:
+    """Datagrams that a socket's own receive queue has dropped, modulo 2**32; 0 where the system does not tell."""
+    if sys.platform != "linux":
+        return 0
+    try:
+        counts = udp.getsockopt(socket.SOL_SOCKET, _MEMINFO, 64)
+    except OSError:
+        return 0
+    begin = _MEMINFO_DROPS * 4
+    return int.from_bytes(counts[begin : begin + 4], sys.byteorder) if len(counts) >= begin + 4 else 0
 
 
 def resolve(reactor: Any, host: str, port: int, family: int = socket.AF_UNSPEC) -> Deferred[Address]:

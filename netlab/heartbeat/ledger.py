@@ -10,8 +10,8 @@ sends. What is not plain from the numbers goes by these rules:
   anew. So does a jump by more than `MAX_GAP`.
 - A number near 0 after one near the end of 16, 32 or 64 bits goes round (see `netlab.heartbeat.circle`).
 - Where the times cannot tell (there are none, or the sender's clock was set back before it started
-  again), `RUN` old beats in ascending order, for more than an interval and with nothing new between,
-  count anew: a network that doubles beats does not hold back the new ones.
+  again), `RUN` old beats in ascending order that come as far apart as they were sent, with nothing
+  new between, count anew: a network that doubles beats does not hold back the new ones.
 - Of verified beats none of this is believed but a higher incarnation: whoever could not sign them
   can at most repeat them.
 """
@@ -29,9 +29,9 @@ from netlab.heartbeat.wire import Beat
 __all__ = ["MAX_GAP", "ORDINARY", "Entry", "Ledger", "Place", "State"]
 
 MAX_GAP = 100_000  # a longer jump is a new count, not that many losses: at one a second it is a day
-RUN = 3  # old beats, one after the other, that are a new count
+RUN = 4  # old beats, one after the other, that are a new count
+LIVELY = 0.25  # part of the time between two beats by which they may come earlier or later
 STALE = 60.0  # seconds; when the monitor dies, its last checkpoint is not older
-OFF = 2.0  # seconds by which an old beat's time may be off the time that its number tells
 
 State = tuple[int | float, ...]  # each int is -2**63..2**64-1
 
@@ -43,7 +43,8 @@ class _Doubt(NamedTuple):
     inc: int | None
     number: int  # of the run's newest
     length: int
-    since: float  # monotonic seconds
+    sent_ns: int | None  # when its newest was sent
+    arrived: float  # and when it came, monotonic seconds
 
 
 class Ledger(Window):
@@ -191,7 +192,7 @@ class Ledger(Window):
         came, found = self.came(back), self.lacks(back)  # what stands before the first was never called lost
         if not found and not verified:
             passed = self.pace.passed(beat)
-            if (passed is not None and passed > 0) or self._runs(beat, number, now, back, passed):
+            if (passed is not None and passed > 0) or self._runs(beat, number, now):
                 return self._begin(beat, number, now, Place.RESTART)
         if came:
             self.duplicates += 1
@@ -255,15 +256,14 @@ class Ledger(Window):
         self._width = width
         return around
 
-    def _runs(
-        self, beat: Beat, number: int, now: Instant, back: int = 0, passed: float | None = None
-    ) -> bool:
+    def _runs(self, beat: Beat, number: int, now: Instant) -> bool:
         """Tell whether an old beat is the last of a run of them that can only be a new count."""
-        interval = self.pace.interval
-        if passed is not None and abs(passed + back * interval) <= OFF + back * interval / 4:
-            return False  # sent when its number tells: a double
-        doubt, length, since = self._doubt, 1, now.monotonic
+        doubt, length = self._doubt, 1
         if doubt is not None and doubt[:2] == (self._next, beat.inc) and number > doubt.number:
-            length, since = doubt.length + 1, doubt.since
-        self._doubt = _Doubt(self._next, beat.inc, number, length, since)
-        return length >= RUN and now.monotonic - since > interval
+            passed = (number - doubt.number) * self.pace.interval
+            if beat.sent_ns is not None and doubt.sent_ns is not None:
+                passed = (beat.sent_ns - doubt.sent_ns) / 1e9
+            if abs(now.monotonic - doubt.arrived - passed) < passed * LIVELY:
+                length = doubt.length + 1
+        self._doubt = _Doubt(self._next, beat.inc, number, length, beat.sent_ns, now.monotonic)
+        return length >= RUN

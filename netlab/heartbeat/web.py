@@ -14,7 +14,7 @@ name of one's own our address: a POST has to name an address, or ``localhost``, 
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote
 

@@ -55,6 +55,11 @@ class Window:
         return ~self.bits() & ((1 << self._span) - 1)
 
     @property
+    def span(self) -> int:
+        """Numbers from the first to the highest, at most 1,024 of them."""
+        return min(self._span + self._run, WINDOW)
+
+    @property
     def loss_rate(self) -> float:
         """The part of the last 1,024 numbers that has not come, 0..1."""
         return self.missing().bit_count() / self._span
