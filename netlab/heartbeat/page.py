@@ -66,7 +66,8 @@ async function show() {
       ORDER.filter(state => counts[state]).map(state => ", " + counts[state] + " " + state).join("") +
       (clients.length > SHOWN ? "; the first " + SHOWN + " are shown" : "");
     document.querySelector("ul").replaceChildren(...events.slice(-50).reverse().map(event =>
-      cell("li", new Date(event.at * 1000).toLocaleTimeString() + "  " + event.text)));
+      cell("li", [new Date(event.time * 1000).toLocaleTimeString(), event.client, event.state || event.event, event.cause]
+        .filter(Boolean).join(" \u2003"))));
   } catch (error) {
     status.textContent = "The monitor does not answer: " + error.message;
   }

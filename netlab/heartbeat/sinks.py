@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from twisted.logger import Logger
 
-from netlab.heartbeat.monitor import Event
+from netlab.heartbeat.events import Event
 from netlab.lines import LineFile
 
 KEPT = 1_000  # events that the API can tell of

@@ -100,9 +100,7 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual([event["number"] for event in recent.events], [-2, -1, 1])
         for number in range(2, KEPT + 5):
             recent(Happened(number))
-        self.assertEqual(
-            [event["number"] for event in recent.events], list(range(5, KEPT + 5))
-        )
+        self.assertEqual([event["number"] for event in recent.events], list(range(5, KEPT + 5)))
 
     def test_json_lines(self) -> None:
         """An event is an object in a line; an ordinary beat only where it is asked for."""
