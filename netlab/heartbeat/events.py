@@ -53,7 +53,7 @@ class Beaten(ClientEvent):
 
     @property
     def notable(self) -> bool:
-        return self.entry is not ORDINARY
+        return self.entry != ORDINARY
 
     def _figures(self) -> dict[str, Any]:
         entry = self.entry

@@ -43,7 +43,7 @@ class Status:
 
     def events(self) -> Sequence[dict[str, Any]]:
         """The last of them, the oldest first."""
-        return self._recent
+        return list(self._recent)
 
     def act(self, action: str, identity: str) -> str:
         """

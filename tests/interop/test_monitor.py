@@ -66,8 +66,9 @@ def fallen(web: int) -> list[str]:
 def test_clients(tmp_path: Path) -> None:
     """Every client is told with all its keys, and times in seconds; the classic one by its address."""
     with monitor(tmp_path, "--timeout", "1") as (_, udp, web), udp_socket(udp) as peer:
+        beats = [line("web-1", number, master=None) for number in range(6)]
         for number in (1, 2, 5, 4, 4):
-            peer.send(line("web-1", number, master=None))
+            peer.send(beats[number])
         peer.send(f"Heartbeat 7 {time.time():.6f}".encode())
         address = f"127.0.0.1:{peer.getsockname()[1]}"
         until(lambda: len(clients(web)) == 2)
@@ -121,14 +122,17 @@ def test_restart(number: signal.Signals, tmp_path: Path) -> None:
 
 
 def test_death_while_away(tmp_path: Path) -> None:
-    """Who died while the monitor was away is called down, once the grace is over."""
+    """Who died while the monitor was away is called down once the grace is over, but not if nobody is heard."""
     options = ("--timeout", "1", "--store", f"sqlite:///{tmp_path}/store")
     port = free_port(socket.SOCK_DGRAM)
     with beating(port, NAMES), monitor(tmp_path, *options, port=port) as (program, _, web):
         until(lambda: len(clients(web)) == len(NAMES))
         assert program.stop() == 0
-    with monitor(tmp_path, *options, port=port) as (_, _, web):
-        until(lambda: sorted(fallen(web)) == sorted(NAMES))
+    with monitor(tmp_path, *options, port=port) as (program, _, web):
+        program.wait_for("blind: not one of 20 clients is heard any more")
+        assert fallen(web) == []
+        with beating(port, NAMES[:2]):
+            until(lambda: sorted(fallen(web)) == sorted(NAMES[2:]))
 
 
 def attacks(signed: list[bytes]) -> list[bytes]:
