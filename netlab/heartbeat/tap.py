@@ -3,7 +3,7 @@
 import gc
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from netlab.heartbeat.store import Store, check_url
 from netlab.heartbeat.web import API
 from netlab.http.admin import Admin
 from netlab.http.factory import HTTPFactory
+from netlab.http.message import Answer
 from netlab.keys import read_key
 from netlab.lines import LineFile
 from netlab.sockets import held_by_systemd
@@ -119,8 +120,6 @@ class Options(coerce.UDPOptions):
 def makeService(options: Options, reactor: Any = None) -> Daemon:
     """Make the monitor's service; *reactor* None takes the process for its own."""
     daemon = Daemon("netlab-heartbeat", reactor)
-    if reactor is None:
-        Calm(daemon.reactor).setServiceParent(daemon)
     beats = bool(options["log-beats"])
     policy = make_policy(options)
     settings: config.Settings = options["settings"]
@@ -149,12 +148,14 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         services.append(UDPService(address, protocols[-1], daemon.reactor, MonitorPort))
         services[-1].setServiceParent(daemon)
     if options["web"] is not None:
-        answers = [API(status, daemon.reactor), Admin(status, heartbeat_metrics), page]
+        answers: list[Answer] = [API(status, daemon.reactor), Admin(status, heartbeat_metrics), page]
         factory = HTTPFactory(daemon.reactor, answers, max_connections=MAX_CONNECTIONS)
         daemon.listen_tcp(options["web"], factory, option="--web")
     if options["store"] is not None:
         Checkpointer(daemon.reactor, Store(options["store"]), status).setServiceParent(daemon)
     _Watch(monitor, settings, status, log).setServiceParent(daemon)
+    if reactor is None:
+        Calm(daemon.reactor, monitor.clients()).setServiceParent(daemon)
     daemon.announce(
         lambda: _promise([service.address for service in services], policy.detector),
         lambda: _counts(monitor, protocols),
@@ -234,14 +235,15 @@ class Calm(Service):
     """
     Keep the collector of garbage from looking at every client again and again.
 
-    With 100,000 of them that takes longer than a beat may wait. What has been there for a while is
-    put out of its sight (`gc.freeze`), whenever there is a quarter more of it than before.
+    With 100,000 of them that takes longer than a beat may wait. What is there is put out of its sight
+    (`gc.freeze`) whenever there are a quarter more clients than when that was done last.
     """
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, clients: Collection[object]) -> None:
+        self._clients = clients
+        self._frozen = 0
         self._loop = LoopingCall(self._look)
         self._loop.clock = reactor
-        self._most = 20_000  # objects that may be looked at
 
     def startService(self) -> None:
         super().startService()
@@ -252,5 +254,6 @@ class Calm(Service):
         self._loop.stop()
 
     def _look(self) -> None:
-        if sum(gc.get_count()) and len(gc.get_objects(2)) > max(self._most, gc.get_freeze_count() // 4):
+        if len(self._clients) > 1.25 * self._frozen + 1000:
+            self._frozen = len(self._clients)
             gc.freeze()
