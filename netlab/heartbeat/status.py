@@ -1,6 +1,6 @@
 """What there is to tell of the monitor and its clients, for the API, the store and Prometheus."""
 
-from collections.abc import Callable, Collection, Iterable, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from netlab.arguments import address_text
@@ -8,19 +8,20 @@ from netlab.clocks import Clocks, Instant
 from netlab.heartbeat.client import Client
 from netlab.heartbeat.events import Event
 from netlab.heartbeat.monitor import Monitor
+from netlab.heartbeat.sinks import Recent
 
 ACTIONS = ("pause", "maintenance", "resume")
 
 
 class Status:
     """
-    Tell of *monitor*, whose last events stand in *recent*, as JSON has them; *tell* takes new ones.
+    Tell of *monitor*, whose last events stand in *recent*; *tell* takes new ones.
     """
 
     def __init__(
         self,
         monitor: Monitor,
-        recent: MutableSequence[dict[str, Any]],
+        recent: Recent,
         tell: Callable[[Iterable[Event]], object],
         clocks: Clocks,
     ) -> None:
@@ -43,7 +44,7 @@ class Status:
 
     def events(self) -> Sequence[dict[str, Any]]:
         """The last of them, the oldest first."""
-        return list(self._recent)
+        return self._recent.told()
 
     def act(self, action: str, identity: str) -> str:
         """
@@ -93,7 +94,7 @@ class Status:
         events = list(events)
         if not all(isinstance(event, dict) for event in events):
             raise ValueError("an event is no object")
-        self._recent.extend(events)
+        self._recent.restore(events)
         self._tell(self._monitor.load(clients, saved_ns, final, self._clocks()))
 
     # For those who look after the monitor.

@@ -139,7 +139,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         for event in events:
             sink(event)
 
-    status = Status(monitor, recent.events, tell, read_clocks)
+    status = Status(monitor, recent, tell, read_clocks)
     protocols: list[MonitorProtocol] = []
     services: list[UDPService] = []
     judge = Judge(daemon.reactor, monitor, tell)
