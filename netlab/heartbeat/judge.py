@@ -57,10 +57,9 @@ class Judge:
             self._loop.stop()
 
     def _judge(self) -> None:
-        for port in self._dropped:
-            drain = getattr(port, "drain", None)
-            if drain is not None:
-                drain()
+        drained = [port.drain() for port in self._dropped if hasattr(port, "drain")]
+        if not all(drained):
+            return  # who is silent so far may still be in a queue; if that goes on, we are stalled
         now = self._clocks()
         self._see_drops(now)
         asleep = self._time_asleep()

@@ -157,7 +157,7 @@ class Monitor:
             events += self._say(client, beat, silence, now)
         elif entry.place is Place.REPLAYED and client.address != peer and not client.signed:
             events += self._rival(client, now)
-        if entry is not ORDINARY or self.wants_beats:
+        if self.wants_beats or (entry != ORDINARY and not self.sight.blind):  # else the loss may be our own
             difference = None if beat.sent_ns is None else (now.wall_ns - beat.sent_ns) / 1e9
             events.append(Beaten(now.wall_ns, client.id, peer, beat, difference, entry))
         return events

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.internet import error
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from netlab.arguments import Address, address_text
 from netlab.clocks import Clocks, Instant, read_clocks
@@ -21,7 +22,9 @@ from netlab.heartbeat.report import event_lines
 from netlab.heartbeat.wire import MAX_LINE
 from netlab.udp import BATCH, DatagramPort, drops
 
-QUEUE = 16_777_216  # octets of the receive queue: 20,000 beats may come at one moment
+BUSY = 50  # datagrams from one judgement to the next: 1,000 a second
+REST = 0.002  # seconds; at most so much later than it was is the arrival of a beat noted then
+QUEUE = 67_108_864  # octets of the receive queue: 80,000 beats may come at one moment
 _FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
 
 
@@ -29,6 +32,12 @@ class MonitorPort(DatagramPort):
     """A port that hands its protocol a whole batch with one reading of the clocks, and has a long queue."""
 
     protocol: "MonitorProtocol"
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._read = 0  # datagrams since the last judgement
+        self._busy = False
+        self._rest: Any = None  # the call that ends a rest from reading
 
     def createInternetSocket(self) -> socket.socket:
         udp = super().createInternetSocket()
@@ -41,6 +50,29 @@ class MonitorPort(DatagramPort):
         """Datagrams that our own receive queue has dropped since it was opened."""
         return drops(self.socket)
 
+    def doRead(self) -> None:
+        """Read one batch; where there is much to read, rest a moment, so that the next one is a batch."""
+        self._read_batch()
+        if self._busy:
+            self.stopReading()
+            self._rest = self.reactor.callLater(REST, self._rested)
+
+    def drain(self) -> bool:
+        """Read what waits now; who judges calls this at every tick. False: there is more."""
+        drained = super().drain()
+        self._busy, self._read = self._read > BUSY, 0
+        return drained
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.cancel()
+        super().connectionLost(reason)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self.startReading()
+
     def _read_batch(self) -> bool:
         receive, take = self.socket.recvfrom, self.protocol.take
         now = self.protocol.clocks()
@@ -52,6 +84,7 @@ class MonitorPort(DatagramPort):
             except OSError as failure:  # an ICMP message about a reply of ours
                 self._tell(failure)
                 continue
+            self._read += 1
             try:
                 take(datagram, peer[:2], now)
             except Exception:

@@ -64,7 +64,11 @@ class Sight:
         self._silent_from = now
 
     def regain(self, now: float, heard: float) -> float | None:
-        """See again, if nothing is in the way; the answer is how long it was blind. *heard*: when anybody was."""
+        """
+        See again, if nothing is in the way; the answer is for how long it was blind.
+
+        *heard* is when anybody was, last.
+        """
         if self._silent_from is not None and heard > self._silent_from:
             self._silent_from = None
         if self.since is None or self._silent_from is not None or now - self._dropped < CALM:
