@@ -44,7 +44,7 @@ class DatagramPort(udp.Port):
         """Listen on a socket that is bound already, and whatever waits in its queue, when told to listen."""
         held.setblocking(False)
         self.addressFamily = held.family
-        self._preexistingSocket = held
+        self._preexistingSocket = held  # type: ignore[assignment]
 
     def startReading(self) -> None:
         """

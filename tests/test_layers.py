@@ -19,12 +19,12 @@ LAYERS = {
     " ping.histogram ping.window ping.loss ping.variation ping.schedule"
     " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report ping.values"
     " heartbeat.circle heartbeat.entry heartbeat.ledger heartbeat.monitor heartbeat.pace heartbeat.report"
-    " heartbeat.window",
+    " heartbeat.window heartbeat.config heartbeat.page",
     3: "keys lines tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.log http.resources http.server http.site http.slot http.workers"
     " ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server heartbeat.store"
-    " heartbeat.checkpoint heartbeat.sinks heartbeat.web",
+    " heartbeat.checkpoint heartbeat.metrics heartbeat.sinks heartbeat.status heartbeat.web heartbeat.judge",
     4: "http.tap http.worker ping.tap heartbeat.tap clients.running clients.http clients.heartbeat"
     " clients.ping clients.live clients.picture clients.__main__",
 }

@@ -12,13 +12,12 @@ import msgspec
 from twisted.logger import Logger
 
 from netlab.heartbeat.events import Event
-from netlab.heartbeat.report import event_lines
 from netlab.lines import LineFile
 
 KEPT = 1_000  # events that the API can tell of
-TURN = 0.005  # seconds of one turn of the reactor that lines may take
-REST = 0.005  # seconds until the next turn, where there are more lines
-WAITING = 200_000  # lines that may wait for their turn
+TURN = 0.002  # seconds of one turn of the reactor that lines may take
+REST = 0.018  # seconds until the next turn, where there are more lines
+WAITING = 200_000  # events that may wait for their turn
 
 Sink = Callable[[Event], object]
 
@@ -40,28 +39,29 @@ def fan_out(sinks: Sequence[Sink]) -> Sink:
 
 class LogSink:
     """
-    Write events to the daemon's log, as lines for people; ordinary beats only where *beats* is true.
+    Write events to the daemon's log, as the lines for people that *lines* makes of each.
 
     A line of the log takes as long as several beats, so that a thousand clients that appear at once
     would hold the judge up. Lines are written for a part of each turn only, in their order; past
-    `WAITING` of them, the log says how many it leaves out.
+    `WAITING` events, the log says how many it leaves out.
     """
 
-    def __init__(self, clock: Any, monotonic: Callable[[], float], beats: bool = False) -> None:
+    def __init__(
+        self, clock: Any, monotonic: Callable[[], float], lines: Callable[[Event], Iterable[str]]
+    ) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._beats = beats
-        self._lines: deque[str] = deque()
+        self._lines_of = lines
+        self._events: deque[Event] = deque()
         self._left_out = 0
         self._call: Any = None
 
     def __call__(self, event: Event) -> None:
-        for line in event_lines(event, self._beats):
-            if len(self._lines) >= WAITING:
-                self._left_out += 1
-                continue
-            self._lines.append(line)
-        if self._call is None and self._lines:
+        if len(self._events) >= WAITING:
+            self._left_out += 1
+            return
+        self._events.append(event)
+        if self._call is None:
             self._call = self._clock.callLater(0, self._turn)
 
     def close(self) -> None:
@@ -74,32 +74,37 @@ class LogSink:
     def _turn(self) -> None:
         self._call = None
         self._write(self._monotonic() + TURN)
-        if self._lines:
+        if self._events:
             self._call = self._clock.callLater(REST, self._turn)
 
     def _write(self, until: float) -> None:
-        while self._lines:
-            _log.info("{line}", line=self._lines.popleft())
+        while self._events:
+            for line in self._lines_of(self._events.popleft()):
+                _log.info("{line}", line=line)
             if self._monotonic() >= until:
                 break
-        if self._left_out and not self._lines:
-            _log.warn("{count} more lines were left out: too many at once", count=self._left_out)
+        if self._left_out and not self._events:
+            _log.warn("{count} more events were left out: too many at once", count=self._left_out)
             self._left_out = 0
 
 
 class Recent:
-    """Remember the last `KEPT` events, as values that JSON has."""
+    """Remember the last `KEPT` events; `told` has them as values that JSON has."""
 
     def __init__(self) -> None:
-        self.events: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._events: deque[Event | dict[str, Any]] = deque(maxlen=KEPT)
 
     def __call__(self, event: Event) -> None:
         if event.notable:
-            self.events.append(event.as_dict())
+            self._events.append(event)
 
     def restore(self, events: Iterable[dict[str, Any]]) -> None:
         """Remember those from before a restart."""
-        self.events.extend(events)
+        self._events.extend(events)
+
+    def told(self) -> list[dict[str, Any]]:
+        """The last events, the oldest first."""
+        return [event if isinstance(event, dict) else event.as_dict() for event in self._events]
 
 
 class JSONLines:

@@ -14,7 +14,7 @@ name of one's own our address: a POST has to name an address, or ``localhost``, 
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -35,7 +35,7 @@ _JSON = Fields((("Content-Type", "application/json"), respond.NOSNIFF, _NO_STORE
 class View(Protocol):
     """What is known of the clients."""
 
-    def clients(self) -> Iterator[Any]:
+    def clients(self) -> Iterable[Any]:
         """All of them."""
 
     def rows(self, clients: Sequence[Any]) -> list[dict[str, Any]]:
