@@ -22,13 +22,14 @@ class LocalSender(HeartbeatSender):
     def __init__(self, clocks: TestClocks, monitor: Address = MONITOR, **options: Any) -> None:
         super().__init__(clocks.clock, monitor, clocks=clocks, **options)
         self.ports: list[MemoryPort] = []
-        protocol: Any = self._protocol
+        for each in self._protocols:
+            protocol: Any = each
 
-        def open_port(reactor: Clock) -> MemoryPort:
-            self.ports.append(MemoryPort(HERE, protocol))
-            return self.ports[-1]
+            def open_port(reactor: Clock, protocol: Any = protocol) -> MemoryPort:
+                self.ports.append(MemoryPort(HERE, protocol))
+                return self.ports[-1]
 
-        protocol.open = open_port
+            protocol.open = open_port
 
 
 class SenderTests(SynchronousTestCase):
@@ -77,7 +78,7 @@ class SenderTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A monitor that is not there is remembered until a beat finds it; the beats go on."""
         self.start()
-        protocol: BeatProtocol = self.sender._protocol
+        protocol: BeatProtocol = self.sender._protocols[0]
         protocol.connectionRefused()
         self.assertIn("refused", str(self.sender.unreachable))
         protocol.connectionRefused()
