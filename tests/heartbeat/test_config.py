@@ -68,7 +68,10 @@ class ConfigTests(SynchronousTestCase):
             ("[[client]]\npaused = true", "a.toml:1: client.id: is missing: say which clients"),
             ("[[client]]\nid = 'a b'", "a.toml:2: client.id: is not an identity"),
             ("[[client]]\naddress = '10.0.0.1/8'", "a.toml:2: client.address: is neither an IP address"),
-            ("[[client]]\nid = 'a'\ninterval = true", "a.toml:3: client.interval: is not a number of seconds"),
+            (
+                "[[client]]\nid = 'a'\ninterval = true",
+                "a.toml:3: client.interval: is not a number of seconds",
+            ),
             ("[[client]]\nid = 'a'\nsecret = 1", "a.toml:3: client.secret: is unknown; known are id, "),
         ):
             with self.subTest(text=text):
@@ -79,7 +82,9 @@ class ConfigTests(SynchronousTestCase):
         """The example of the manual is read, and does what stands there."""
         (example,) = re.findall(r"```toml\n(.*?)```", MANUAL.read_text("utf-8"), re.DOTALL)
         settings = parse(example, "monitor.toml")
-        self.assertEqual((settings.unknown, settings.phase, settings.max_clients), ("admit", "enforce", 20_000))
+        self.assertEqual(
+            (settings.unknown, settings.phase, settings.max_clients), ("admit", "enforce", 20_000)
+        )
         self.assertEqual(settings.keys, {1: "keys/2026", 2: "keys/2027"})
         rule = settings.rule("backup", V4)
         assert rule is not None

@@ -89,9 +89,7 @@ class OptionTests(SynchronousTestCase):
         policy = make_policy(options)
         self.assertEqual((policy.detector, policy.phase, policy.max_clients), (Intervals(3), "permissive", 7))
         self.assertFalse(policy.admit_unknown)
-        signed = sign(
-            encode(Beat(1, 10**18, "a", 1), "tagged"), 4, derive(b"a master of many octets", "a")
-        )
+        signed = sign(encode(Beat(1, 10**18, "a", 1), "tagged"), 4, derive(b"a master of many octets", "a"))
         self.assertTrue(options["keyring"].verify(signed, decode(signed)))
         self.assertEqual(make_policy(parse("--config", path, "--detector", "fixed:2s")).detector, Fixed(2.0))
 
