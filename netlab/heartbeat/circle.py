@@ -12,7 +12,8 @@ from typing import overload
 
 WIDTHS = (16, 32, 64)
 NEAR = 1024  # numbers on both sides of 0 between which a wrap is looked for
-SOON = 4  # times too soon for that many numbers, or too late: it was a new start
+SOON = 8  # times sooner than that many numbers take: it was a new start
+OVERDUE = 4  # times later, with a number that counts begin with: so it was
 FEW = 8  # numbers about which no time says anything
 
 
@@ -44,7 +45,7 @@ def fits(number: int, step: int, width: int, elapsed: float | None) -> bool:
         return elapsed < (step + (1 << width)) / 2
     if step > FEW and elapsed < step / SOON:
         return False
-    return not (number <= 1 < step and elapsed > step * SOON + FEW)
+    return not (number <= 1 < step and elapsed > step * OVERDUE + FEW)
 
 
 class Wrapped(Sequence[int]):

@@ -17,10 +17,11 @@ sends. What is not plain from the numbers goes by these rules:
 """
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from netlab.clocks import Instant
-from netlab.heartbeat.circle import Wrapped, fits, step_round, width_round
+from netlab.heartbeat.circle import WIDTHS, Wrapped, fits, step_round, width_round
 from netlab.heartbeat.entry import ORDINARY, Entry, Place
 from netlab.heartbeat.pace import Pace, Remark
 from netlab.heartbeat.window import Window
@@ -154,12 +155,17 @@ class Ledger(Window):
         """
         ledger = cls()
         try:
-            beats, lost, late, duplicates, replayed, unsent, inc, next_, width = map(int, state[:9])
+            *counts, inc, next_, width = map(int, state[:9])
             arrived, heard_us = float(state[9]), int(state[10])
-            ledger.take_words(*map(int, state[16:]))
             ledger.pace = Pace.restore(float(state[11]), float(state[12]), *map(int, state[13:16]))
-        except (TypeError, ValueError, OverflowError) as error:
+            ledger.take_words(*map(int, state[16:]))
+            beats, lost, late, duplicates, replayed, unsent = counts
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise ValueError(f"no ledger's state: {state!r:.200}") from error
+        if width not in (0, *WIDTHS) or not (
+            -1 <= next_ <= 2**64 and -1 <= inc < 2**64 and isfinite(arrived)
+        ):
+            raise ValueError(f"no ledger's state: {state!r:.200}")
         ledger.beats, ledger.lost, ledger.late, ledger.duplicates = beats, lost, late, duplicates
         ledger.replayed, ledger.unsent, ledger.inc = replayed, unsent, None if inc < 0 else inc
         ledger._next, ledger._width = next_, width
@@ -176,7 +182,7 @@ class Ledger(Window):
         self._width = 0
         self._hold = self._doubt = None
         self.pace.begin(beat, now)
-        return Entry(place)
+        return ORDINARY if place is Place.NEXT else Entry(place)
 
     def _advance(self, beat: Beat, number: int, step: int, now: Instant) -> Entry:
         skipped = range(self._next, self._next + step - 1)

@@ -123,7 +123,14 @@ class Pace:
 
     @classmethod
     def restore(cls, interval: float, jitter: float, sent_us: int, has_both: int, ahead_us: int) -> "Pace":
-        """Take up what `state` gave; `begin` with the next beat, since nothing is known of arrivals."""
+        """
+        Take up what `state` gave; `begin` with the next beat, since nothing is known of arrivals.
+
+        Raises:
+            ValueError: it never gave that.
+        """
+        if not (0 <= interval < inf and 0 <= jitter < inf):
+            raise ValueError("interval and jitter are not seconds")
         pace = cls()
         pace.interval, pace.jitter = interval, jitter
         pace._sent_ns = None if sent_us < 0 else sent_us * 1000

@@ -24,6 +24,7 @@ holds control characters, not even so. In place of `Heartbeat SEQ TIME` any of t
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -120,8 +121,9 @@ def _tagged(sequence: int | None, sent_ns: int | None, tail: bytes) -> Beat:
     if found is None:
         raise ValueError("a field has a value that it cannot have")
     identity, inc, mono, parts, interval, mult, status, exit_, lag, tags, message, key, mac = found.groups()
-    name = _text(identity)
-    if len(name) > MAX_ID or " " in name:
+    plain = len(identity) <= MAX_ID and _PLAIN_ID.fullmatch(identity)
+    name = identity.decode("ascii") if plain else _text(identity)
+    if not plain and (len(name) > MAX_ID or " " in name):
         raise ValueError(f"an id has at most {MAX_ID} characters and no blanks")
     if mac is not None and (inc is None or sequence is None or sent_ns is None):
         raise ValueError("a signed line needs a number, a time and inc=, else it could be replayed")
@@ -141,7 +143,7 @@ def _tagged(sequence: int | None, sent_ns: int | None, tail: bytes) -> Beat:
             tuple(map(_text, tags.split(b","))) if tags else (),
             message and _text(message),
             key and int(key),
-            mac and bytes.fromhex(mac.decode("ascii")),
+            mac and unhexlify(mac),
         ),
     )
 

@@ -39,8 +39,8 @@ class CircleTests(SynchronousTestCase):
             (0, 1, 0.0, True),
             (0, 1, 1000.0, True),  # stood still, and went on
             (1, 500, 500.0, True),
-            (1, 500, 130.0, True),
-            (1, 500, 120.0, False),  # too soon: a new start
+            (1, 500, 70.0, True),
+            (1, 500, 60.0, False),  # too soon: a new start
             (1, 5, 0.1, True),
             (1, 5, 600.0, False),  # too late: a new start, long after
             (7, 5, 600.0, True),  # which would not begin at 7
