@@ -16,7 +16,8 @@ from netlab.daemon import StartRefused
 from netlab.heartbeat.store import Checkpoint, Store, StoreError
 
 EVERY = 5.0  # seconds from one checkpoint to the next
-SLICE = 64  # clients written down at a time: about a millisecond
+SLICE = 64  # clients written down at a time, or where there are many, a 256th of them: a few ms
+TURNS = 256
 PAUSE = 0.01  # seconds between two slices, and less where there are many
 
 _log = Logger()
@@ -128,7 +129,8 @@ class Checkpointer(Service):
         """Save all: with a *pause* between the slices, or without any as the last thing of all."""
         saved_ns = self._clocks().wall_ns
         clients = list(self._memory.clients())
-        slices = [clients[start : start + SLICE] for start in range(0, len(clients), SLICE)]
+        size = max(SLICE, len(clients) // TURNS)
+        slices = [clients[start : start + size] for start in range(0, len(clients), size)]
         if pause is not None and slices:
             pause = min(pause, self._every / 2 / len(slices))
         pages: list[bytes] = []

@@ -186,6 +186,33 @@ def test_security(tmp_path: Path) -> None:
                 program.stop(number)
 
 
+def test_replay_of_what_was_not_saved(tmp_path: Path) -> None:
+    """Beats that came after the last checkpoint, before a SIGKILL, do not count when they are sent again."""
+    (tmp_path / "key").write_bytes(MASTER)
+    options = ("--timeout", "1", "--store", f"sqlite:///{tmp_path}/store", "--key-file", tmp_path / "key")
+    with udp_socket() as peer:
+        with monitor(tmp_path, *options) as (program, port, web):
+            peer.connect(("127.0.0.1", port))
+            peer.send(line("web-1", 1))
+            until(lambda: "web-1" in clients(web))
+            assert program.stop() == 0
+        with monitor(tmp_path, *options, port=port) as (program, port, web):
+            unsaved = [line("web-1", number) for number in range(2, 12)]
+            for beat in unsaved:
+                peer.send(beat)
+            until(lambda: clients(web)["web-1"]["beats"] == 11)
+            program.stop(signal.SIGKILL)
+        with monitor(tmp_path, *options, port=port) as (_, _, web):
+            begun = time.monotonic()
+            while time.monotonic() - begun < 2:
+                for beat in attacks(unsaved):
+                    peer.send(beat)
+                time.sleep(0.1)
+            assert clients(web)["web-1"]["state"] == "down"
+            peer.send(line("web-1", 20))
+            until(lambda: clients(web)["web-1"]["state"] == "up")
+
+
 def resist(peer: socket.socket, web: int, signed: list[bytes]) -> None:
     """For two timeouts the client is attacked; its deadline never moves, and it ends up down."""
     begun = time.monotonic()
