@@ -100,18 +100,17 @@ class HeartbeatSender(Service):
         self._loop.start(self._interval).addCallbacks(self._ended, self.done.errback)
 
     def stopService(self) -> Deferred[Any]:
-        beating = self._loop.running
         super().stopService()
-        if beating:
+        if self._loop.running:
             self._loop.stop()
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
             self._finish()
-        return Deferred.fromCoroutine(self._close(beating and self._goodbye))
+        return Deferred.fromCoroutine(self._close())
 
-    async def _close(self, goodbye: bool) -> None:
+    async def _close(self) -> None:
         ports, self._ports = self._ports, []
-        for again in range(GOODBYES if goodbye else 0):
+        for again in range(GOODBYES if ports and self._goodbye else 0):
             if again:
                 await deferLater(self._reactor, BETWEEN)
             self._send("bye")
