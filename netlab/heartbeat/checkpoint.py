@@ -29,8 +29,8 @@ class Memory(Protocol):
     def clients(self) -> Iterable[Any]:
         """All of them."""
 
-    def dump(self, client: Any) -> Any:
-        """One of them, written down."""
+    def dump(self, clients: Sequence[Any]) -> list[Any]:
+        """Some of them, written down."""
 
     def events(self) -> Sequence[Any]:
         """The last events, written down."""
@@ -135,7 +135,7 @@ class Checkpointer(Service):
             pause = min(pause, self._every / 2 / len(slices))
         pages: list[bytes] = []
         for some in slices:
-            pages.append(msgspec.msgpack.encode([self._memory.dump(client) for client in some]))
+            pages.append(msgspec.msgpack.encode(self._memory.dump(some)))
             if pause is not None:
                 await deferLater(self._clock, pause)
         events = (msgspec.msgpack.encode(self._memory.events()),)

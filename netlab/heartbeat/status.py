@@ -80,9 +80,10 @@ class Status:
 
     # For the store.
 
-    def dump(self, client: Client) -> tuple[Any, ...]:
-        """One client, written down."""
-        return self._monitor.dump(client, self._clocks())
+    def dump(self, clients: Sequence[Client]) -> list[tuple[Any, ...]]:
+        """Some clients, written down."""
+        now, dump = self._clocks(), self._monitor.dump
+        return [dump(client, now) for client in clients]
 
     def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
         """

@@ -27,9 +27,9 @@ class Memory:
     def clients(self) -> Iterable[int]:
         return self.known.values()
 
-    def dump(self, client: int) -> tuple[int, int]:
-        self.dumps += 1
-        return client, 2**64 - 1
+    def dump(self, clients: Sequence[int]) -> list[tuple[int, int]]:
+        self.dumps += len(clients)
+        return [(client, 2**64 - 1) for client in clients]
 
     def events(self) -> Sequence[str]:
         return self.happened
@@ -170,10 +170,10 @@ class CheckpointerTests(SynchronousTestCase):
         """A client that cannot be written down does not end the saving."""
         self.memory.known = {1: 1}
         self.service.startService()
-        self.patch(self.memory, "dump", lambda client: 1 // 0)
+        self.patch(self.memory, "dump", lambda clients: [1 // 0])
         self.clock.advance(5)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.patch(self.memory, "dump", lambda client: client)
+        self.patch(self.memory, "dump", lambda clients: clients)
         self.clock.pump([5, 0.1])
         self.assertEqual(self.disk.saves, 1)
         self.successResultOf(self.service.stopService())

@@ -99,7 +99,7 @@ class StatusTests(SynchronousTestCase):
     def test_checkpoint(self) -> None:
         """What was written down is there after a restart, the events too."""
         self.beat(f"Heartbeat 1 {WALL}.000000 id=web-1")
-        dumps = [self.status.dump(client) for client in self.status.clients()]
+        dumps = self.status.dump(list(self.status.clients()))
         before, events = self.row(), self.status.events()
         self.monitor, self.recent = Monitor(Policy(Fixed(5.0))), Recent()
         self.status = self.make(self.monitor, self.recent)
