@@ -9,15 +9,17 @@ from twisted.trial.unittest import SynchronousTestCase
 PACKAGE = Path(__file__).parent.parent / "netlab"
 
 LAYERS = {
-    0: "errors clocks arguments http.message http.media",
-    1: "http.dates http.framing http.parse http.serialize http.target ping.text heartbeat.wire",
+    0: "errors clocks arguments http.message http.media http.timing",
+    1: "http.dates http.framing http.location http.parse http.responses http.serialize http.target"
+    " ping.text heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
     " http.tree http.validators http.rules http.config"
+    " http.explain http.outgoing http.partial http.proxy"
     " ping.impair ping.reflector ping.prober ping.stats ping.report"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
     3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
-    " http.log http.server http.site ping.client ping.server heartbeat.sender heartbeat.server",
-    4: "http.tap ping.tap heartbeat.tap clients.running clients.http clients.ping clients.heartbeat"
+    " http.log http.server http.site http.connection http.decode http.dial http.download http.pool http.tls ping.client ping.server heartbeat.sender heartbeat.server",
+    4: "http.tap ping.tap heartbeat.tap clients.running clients.show clients.http clients.ping clients.heartbeat"
     " clients.__main__",
 }
 LAYER = {f"netlab.{name}": layer for layer, names in LAYERS.items() for name in names.split()}

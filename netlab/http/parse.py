@@ -1,5 +1,5 @@
 """
-HTTP/1.1 messages from a stream of octets (RFC 9112): strict, without I/O, the same for every split.
+HTTP/1.1 requests from a stream of octets (RFC 9112): strict, without I/O, the same for every split.
 
 A parser is fed octets and pulled for events, so that a server can leave pipelined requests unread
 while it answers the first. The events of a message are its head, pieces of its body (`bytes`), and
@@ -14,7 +14,6 @@ from netlab.http.framing import (
     CHUNKED,
     BodyDecoder,
     ChunkedBody,
-    EndlessBody,
     FieldReader,
     LengthBody,
     Limits,
@@ -22,7 +21,7 @@ from netlab.http.framing import (
     Malformed,
     declared_length,
 )
-from netlab.http.message import BODILESS, Request, ResponseHead
+from netlab.http.message import Request
 
 
 class _End(Enum):
@@ -33,7 +32,6 @@ END: Final = _End.END
 End = Literal[_End.END]
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
 # RFC 3986 §3.2.2, the characters of each form; an IPv6 address is judged by who connects to it.
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 
@@ -140,73 +138,6 @@ class RequestParser(_Parser):
         self._empty_line_skipped = False
         self._line = method.decode("ascii"), target.decode("ascii"), (1, min(int(minor), 1))
         return True
-
-
-class ResponseParser(_Parser):
-    """The responses of one connection; tell `expect` each request's method before its response."""
-
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - an immutable value
-        super().__init__(limits)
-        self._method = "GET"
-        self._line: tuple[tuple[int, int], int, str] | None = None
-
-    def expect(self, method: str) -> None:
-        """The next response answers a request with *method*: to HEAD it has no body."""
-        self._method = method
-
-    def close(self) -> None:
-        """
-        The peer has closed.
-
-        Raises:
-            Malformed: in the middle of a message.
-        """
-        if isinstance(self._body, EndlessBody):
-            self._body.finished = True
-        elif self._body is not None:
-            raise Malformed(400, "the body ends too early")
-        elif self._line is not None or self._buffer:
-            raise Malformed(400, "the header section ends too early")
-
-    def next_event(self) -> ResponseHead | bytes | End | None:
-        """
-        The next event, or None: it is not complete yet. Interim responses (1xx) are passed over.
-
-        Raises:
-            Malformed: the octets are no response, ambiguous, or longer than the limits.
-        """
-        if self._body is not None:
-            return self._take_body(self._body)
-        while True:
-            if self._line is None and not self._take_status_line():
-                return None
-            fields = self._fields.take()
-            if fields is None or self._line is None:
-                return None
-            head = ResponseHead(*self._line, fields)
-            self._line = None
-            if head.status >= 200:
-                self._body = self._body_of(head)
-                return head
-            if head.status == 101:
-                raise Malformed(400, "an upgrade that nobody asked for")
-
-    def _take_status_line(self) -> bool:
-        line = self._lines.take(self._limits.start_line, 400, "the status line")
-        if line is None:
-            return False
-        match = _STATUS_LINE.fullmatch(line)
-        if match is None:
-            raise Malformed(400, f"not an HTTP/1.1 status line: {line[:60]!r}")
-        minor, status, reason = match.groups()
-        self._line = (1, min(int(minor), 1)), int(status), (reason or b"").decode("latin-1")
-        return True
-
-    def _body_of(self, head: ResponseHead) -> BodyDecoder:
-        if self._method == "HEAD" or head.status in BODILESS:  # RFC 9112 §6.3
-            return LengthBody(self._buffer, 0)
-        length = declared_length(head.fields, head.version)
-        return EndlessBody(self._buffer) if length is None else self._framed(length)
 
 
 def _require_host(request: Request) -> None:
