@@ -18,9 +18,11 @@ LAYERS = {
     " ping.impair ping.reflector ping.prober ping.stats ping.report"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
     3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
-    " http.log http.server http.site http.connection http.decode http.dial http.download http.pool http.tls ping.client ping.server heartbeat.sender heartbeat.server",
-    4: "http.tap ping.tap heartbeat.tap clients.running clients.show clients.http clients.ping clients.heartbeat"
-    " clients.__main__",
+    " http.log http.server http.site"
+    " http.connection http.decode http.dial http.download http.pool http.tls"
+    " ping.client ping.server heartbeat.sender heartbeat.server",
+    4: "http.tap ping.tap heartbeat.tap clients.running clients.show clients.http clients.ping"
+    " clients.heartbeat clients.__main__",
 }
 LAYER = {f"netlab.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
 

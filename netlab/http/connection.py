@@ -195,9 +195,9 @@ class Connection(StreamProtocol):
         assert head is not None
         self._marks.ended("transfer", self._clock.seconds())
         self.reusable = self._lost is None and head.persistent and not self._parser.buffered
+        self._end(head)
         if not self.reusable and not (self._tunnel and head.status < 300):
             self.close()
-        self._end(head)
 
     def _hold(self, held: Deferred[None]) -> None:
         """The sink is slow: read no more, and let no timer run, until it has taken what it was given."""

@@ -63,9 +63,7 @@ def endpoint(reactor: Any, route: Route, seconds: float) -> IStreamClientEndpoin
     return HostnameEndpoint(reactor, route.peer.host, route.peer.port, timeout=seconds)
 
 
-async def connect(
-    endpoint: IStreamClientEndpoint, clock: Any, route: Route, timeouts: Timeouts
-) -> Connection:
+async def connect(place: IStreamClientEndpoint, clock: Any, route: Route, timeouts: Timeouts) -> Connection:
     """Connect. Raises: Unreachable, TimedOut."""
     where = route.name
     factory = Factory.forProtocol(lambda: Connection(clock, where, timeouts.first_byte, timeouts.stall))
@@ -122,9 +120,17 @@ class TimedLookup:
     def nameResolver(self) -> Any:
         return self
 
-    def resolveHostName(self, receiver: Any, *arguments: Any, **named: Any) -> Any:
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        timed = _Receiver(resolutionReceiver, self._ended)
         return self._reactor.nameResolver.resolveHostName(
-            _Receiver(receiver, self._ended), *arguments, **named
+            timed, hostName, portNumber, addressTypes, transportSemantics
         )
 
     def _ended(self) -> None:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
@@ -66,7 +66,7 @@ def _own(path: str) -> PrivateCertificate:
     try:
         found: PrivateCertificate = PrivateCertificate.loadPEM(pem)
         return found
-    except (SSL.Error, ValueError, TypeError):
+    except (crypto.Error, ValueError, TypeError):
         raise ValueError(f"{path} does not hold a certificate and its key in PEM") from None
 
 
@@ -75,7 +75,7 @@ def _authorities(path: str) -> Any:
         found = _CERTIFICATE.findall(file.read())
     try:
         certificates = [Certificate.loadPEM(pem) for pem in found]
-    except (SSL.Error, ValueError):
+    except (crypto.Error, ValueError):
         certificates = []
     if not certificates:
         raise ValueError(f"{path} does not hold certificates in PEM")
