@@ -64,10 +64,10 @@ def main() -> None:
     finally:
         shutil.rmtree(folder)
     for name, runs in found.items():
-        cpu, seconds, peak = (statistics.median(column) for column in zip(*runs, strict=True))
-        print(f"{name:<7} {cpu:6.2f} s of CPU  {seconds:6.2f} s  {peak / 1024:6.1f} MiB at most")
+        cpu, wall, peak = (statistics.median(column) for column in zip(*runs, strict=True))
+        print(f"{name:<7} {cpu:6.2f} s of CPU  {wall:6.2f} s  {peak / 1024:6.1f} MiB at most")
     ratio = [ours[0] / curl[0] for ours, curl in zip(found["netlab"], found["curl"], strict=True)]
-    print(f"CPU, netlab / curl: {statistics.median(ratio):.2f} (of rounds: {min(ratio):.2f}-{max(ratio):.2f})")
+    print(f"CPU, netlab / curl: {statistics.median(ratio):.2f} (rounds: {min(ratio):.2f}-{max(ratio):.2f})")
 
 
 if __name__ == "__main__":

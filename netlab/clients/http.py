@@ -112,7 +112,7 @@ async def fetch(reactor: Any, wanted: Wanted) -> int:
     shown = wanted.verbose or wanted.explain
     trace = WireView(wanted.explain) if shown else Trace()
     try:
-        fetched = await (_printed if wanted.path is None else _saved)(client, wanted, trace)
+        fetched, worked = await (_printed if wanted.path is None else _saved)(client, wanted, trace)
     except BinaryOnTerminal as error:
         complain(f"the body is binary ({error}): save it with -o FILE, or force it with -o -")
         return WRONG_USAGE
@@ -126,14 +126,14 @@ async def fetch(reactor: Any, wanted: Wanted) -> int:
         trace.note(afterwards(fetched.head))
     if wanted.timing:
         show_timing(fetched.timing)
-    if fetched.head.status < 400:
+    if worked:
         return WORKED
     if not wanted.quiet:
         complain(printable(f"the server answered {fetched.head.status} {fetched.head.reason}".rstrip()))
     return DID_NOT_WORK
 
 
-async def _printed(client: HTTPClient, wanted: Wanted, trace: Trace) -> Fetched:
+async def _printed(client: HTTPClient, wanted: Wanted, trace: Trace) -> tuple[Fetched, bool]:
     summed = Summed()
     terminal = sys.stdout.isatty()
     printer = Printer(sys.stdout.buffer, terminal, wanted.prints_heads, guarded=wanted.output != "-")
@@ -150,10 +150,10 @@ async def _printed(client: HTTPClient, wanted: Wanted, trace: Trace) -> Fetched:
     printer.complete()
     if wanted.as_json:
         print(summed.line(fetched), flush=True)
-    return fetched
+    return fetched, fetched.head.status < 400
 
 
-async def _saved(client: HTTPClient, wanted: Wanted, trace: Trace) -> Fetched:
+async def _saved(client: HTTPClient, wanted: Wanted, trace: Trace) -> tuple[Fetched, bool]:
     assert wanted.path is not None
     summed = Summed()
     printer = Printer(sys.stdout.buffer, sys.stdout.isatty(), wanted.prints_heads and not wanted.as_json)
@@ -163,7 +163,7 @@ async def _saved(client: HTTPClient, wanted: Wanted, trace: Trace) -> Fetched:
         progress = Progress(os.path.basename(wanted.path), sys.stderr, columns)
     unsaved = summed.write if wanted.as_json else printer.write
     try:
-        fetched, _ = await download(
+        fetched, file = await download(
             client,
             wanted.location,
             wanted.path,
@@ -189,4 +189,4 @@ async def _saved(client: HTTPClient, wanted: Wanted, trace: Trace) -> Fetched:
     printer.complete()
     if wanted.as_json:
         print(summed.line(fetched), flush=True)
-    return fetched
+    return fetched, fetched.head.status < 400 or file.finished_before

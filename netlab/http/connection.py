@@ -195,8 +195,9 @@ class Connection(StreamProtocol):
         assert head is not None
         self._marks.ended("transfer", self._clock.seconds())
         self.reusable = self._lost is None and head.persistent and not self._parser.buffered
-        self._end(head)
-        if not self.reusable and not (self._tunnel and head.status < 300):
+        over = not self.reusable and not (self._tunnel and head.status < 300)
+        self._end(head)  # which may begin the next exchange at once
+        if over:
             self.close()
 
     def _hold(self, held: Deferred[None]) -> None:
