@@ -1,8 +1,10 @@
 """The client beside curl, against five servers; downloads that break off and go on; certificates."""
 
+import contextlib
 import hashlib
 import json
 import os
+import pty
 import random
 import re
 import signal
@@ -56,9 +58,8 @@ def test_same_as_curl(origin: str, root: Path, tmp_path: Path) -> None:
             body = (tmp_path / "body").read_bytes() if (tmp_path / "body").exists() else b""
             ours = json.loads(client("http", "--json", f"{url}/{name}").stdout)
             assert str(ours["status"]) == head[0].split(" ")[1]
-            assert without_moment([f"{name}: {value}" for name, value in ours["fields"]]) == without_moment(
-                head[1:]
-            )
+            fields = [f"{field}: {value}" for field, value in ours["fields"]]
+            assert without_moment(fields) == without_moment(head[1:])
             assert (ours["length"], ours["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
             (tmp_path / "body").unlink(missing_ok=True)
 
@@ -237,6 +238,36 @@ def test_views(root: Path, tmp_path: Path) -> None:
             "transfer",
             "total",
         ]
+
+
+def on_terminal(*arguments: str | Path) -> str:
+    """What a terminal shows of both streams."""
+    leader, follower = pty.openpty()
+    command = [str(word) for word in client_command("http", *arguments)]
+    environment = {**ENVIRONMENT, "TERM": "xterm-256color"}
+    with subprocess.Popen(command, stdout=follower, stderr=follower, env=environment) as process:
+        os.close(follower)
+        shown = b""
+        with contextlib.suppress(OSError), open(leader, "rb", buffering=0) as screen:
+            while piece := screen.read(65_536):
+                shown += piece
+        process.wait(20)
+    return shown.decode()
+
+
+def test_terminal(tmp_path: Path) -> None:
+    """On a terminal the head and JSON have colours, control characters none; a download has its bar."""
+    (tmp_path / "a.json").write_text('{"a": "\x1b[31mred"}\n')
+    with daemon(tmp_path, "netlab-http", "--root", tmp_path) as web:
+        url = f"http://127.0.0.1:{web.port}/a.json"
+        shown = on_terminal(url)
+        assert "\x1b[1;32mHTTP/1.1 200 OK" in shown
+        assert "\x1b[31mred" not in shown
+        assert "\\x1b[31mred" in re.sub(r"\x1b\[[0-9;]*m", "", shown)
+        saved = on_terminal("-o", tmp_path / "copy", url)
+        assert "100%" in saved
+        assert (tmp_path / "copy").read_bytes() == (tmp_path / "a.json").read_bytes()
+        assert "100%" not in on_terminal("-q", "-o", tmp_path / "copy", url)
 
 
 def test_unix_socket(root: Path, tmp_path: Path) -> None:
