@@ -1,7 +1,7 @@
 """
 What a download of 1 GiB costs our client and curl: CPU, time, memory.
 
-    flock -x /tmp/machine.lock python bench/client/download.py [ROUNDS]
+    .venv/bin/python -m bench.client.download [ROUNDS]        (5; from the project's folder)
 
 nginx serves a file of random octets on a free port of 127.0.0.1; everything stands in one temporary
 folder, 2 GiB at most, that goes away. The median of the rounds is printed; a round takes some seconds.

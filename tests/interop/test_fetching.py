@@ -8,6 +8,7 @@ import pty
 import random
 import re
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -215,6 +216,58 @@ def test_certificates(certificate: Path, root: Path, tmp_path: Path) -> None:
         no_tls = client("http", f"https://127.0.0.1:{web.port}/")
         assert no_tls.returncode == 3
         assert b"Traceback" not in no_tls.stderr
+
+
+class Tunnel(BaseHTTPRequestHandler):
+    """A proxy that answers CONNECT alone, and leads everything to one port of this machine."""
+
+    port = 0
+
+    def do_CONNECT(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as server:
+            self.send_response(200)
+            self.end_headers()
+            pump = threading.Thread(target=self.pump, args=(server, self.connection))
+            pump.start()
+            self.pump(self.connection, server)
+            pump.join()
+        self.close_connection = True
+
+    def pump(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while octets := source.recv(65_536):
+                target.sendall(octets)
+            target.shutdown(socket.SHUT_WR)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_tunnel(certificate: Path, root: Path, tmp_path: Path) -> None:
+    """https through a proxy's tunnel judges the server's certificate, and gives its file."""
+    listen = f"ssl:0:privateKey={certificate}:interface=127.0.0.1"
+    with daemon(tmp_path, "netlab-http", "--root", root, listen=listen) as web:
+        handler = type("Handler", (Tunnel,), {"port": web.port})
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as proxy:
+            thread = threading.Thread(target=proxy.serve_forever, args=(0.05,))
+            thread.start()
+            try:
+                fetched = subprocess.run(
+                    [
+                        *map(str, client_command("http", "--cacert", certificate, "--no-headers", "-v")),
+                        "https://localhost/text.txt",
+                    ],
+                    env={**ENVIRONMENT, "https_proxy": f"http://127.0.0.1:{proxy.server_port}"},
+                    capture_output=True,
+                    timeout=20,
+                    check=False,
+                )
+            finally:
+                proxy.shutdown()
+                thread.join()
+    assert (fetched.returncode, fetched.stdout) == (0, b"hello\n"), fetched.stderr
+    assert b"> CONNECT localhost:443 HTTP/1.1\n" in fetched.stderr
+    assert b"* tunnel to localhost:443\n* TLS agreed on\n> GET /text.txt HTTP/1.1\n" in fetched.stderr
 
 
 def test_views(root: Path, tmp_path: Path) -> None:
