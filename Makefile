@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := netlab twisted tests tac bench
 
-.PHONY: run test lint obligations clean
+.PHONY: run test lint obligations bench clean
 
 run: .venv/run
 	@echo
@@ -30,6 +30,10 @@ lint: .venv/test
 obligations: .venv/test
 	$(BIN)/python -m tests.obligations
 
+# The web server beside others, on this machine; needs wrk and nginx (apt-get install wrk nginx-light).
+bench: .venv/bench
+	$(BIN)/python -m bench.http
+
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -46,4 +50,8 @@ clean:
 
 .venv/test: .venv/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
+	@touch $@ .venv/run
+
+.venv/bench: .venv/python setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ .venv/run

@@ -29,6 +29,34 @@ def probability(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Read a share of a whole: a percentage such as ``1%``, or a probability such as ``0.01``."""
+    if not text.endswith("%"):
+        return probability(text)
+    value = _number(text[:-1])
+    if value is None or value > 100:
+        raise ValueError(f"{text!r} is not a percentage from 0% to 100%, such as 1%")
+    return value / 100
+
+
+def duration(text: str) -> float:
+    """Read a duration with its unit, ``20ms``, ``500us`` or ``1.5s``, in seconds; without one, seconds."""
+    unit = next(unit for unit in ("ms", "us", "s", "") if text.endswith(unit))
+    value = _number(text.removesuffix(unit))
+    seconds = 0.0 if value is None else value * {"ms": 1e-3, "us": 1e-6}.get(unit, 1.0)
+    if not 0 < seconds <= 366 * 86400:
+        raise ValueError(f"{text!r} is not a duration above 0, such as 20ms or 1.5s")
+    return seconds
+
+
+def host_port(text: str, default_port: int) -> tuple[str, int]:
+    """Read ``HOST``, ``HOST:PORT``, ``[V6]`` or ``[V6]:PORT``, where HOST may be a name."""
+    match = re.fullmatch(r"(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::([0-9]{1,5}))?", text)
+    if match is None:
+        raise ValueError(f"{text!r} is not HOST, HOST:PORT or [V6]:PORT")
+    return match[1] or match[2], default_port if match[3] is None else port(match[3])
+
+
 def whole(text: str, low: int = 0, high: int = 2**63 - 1) -> int:
     """Read a whole number of *low* to *high*."""
     value = int(text) if re.fullmatch(r"-?[0-9]{1,20}", text) else None

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+ATTEMPTS = 5
+MOMENT = 100e-6  # seconds within which two readings are one moment's
+
 
 class Instant(NamedTuple):
     """One moment, read on both clocks."""
@@ -17,12 +20,24 @@ class Instant(NamedTuple):
     wall_ns: int  # nanoseconds since 1970-01-01 UTC
 
 
+class Reception(NamedTuple):
+    """What the kernel noted of a datagram as it came; None where it noted nothing."""
+
+    stamp_ns: int | None = None  # on the wall clock
+    ttl: int | None = None  # or IPv6's hop limit
+    tos: int | None = None  # or IPv6's traffic class: DSCP 6 bits, ECN 2
+
+
 Clocks = Callable[[], Instant]
 
 
 def read_clocks() -> Instant:
-    """Read both clocks now."""
-    return Instant(time.monotonic(), time.time_ns())
+    """Read both clocks now: at one moment, unless the machine is so busy that none can be had."""
+    for _ in range(ATTEMPTS):
+        instant = Instant(time.monotonic(), time.time_ns())
+        if time.monotonic() - instant.monotonic < MOMENT:  # else we were put to sleep between the two
+            break
+    return instant
 
 
 def seconds_text(ns: int) -> str:

@@ -16,6 +16,9 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from netlab.clocks import run_monotonic
+from netlab.tcp import together
+
+SPARE = 512  # descriptors for all but connections: files, logs, the reactor's own
 
 
 class StartRefused(SystemExit, Exception):
@@ -43,18 +46,27 @@ class Daemon(MultiService):
             run_monotonic(reactor)
             _raise_descriptor_limit()
         self.reactor: Any = reactor
+        self._together = together(reactor)
 
-    def listen_tcp(self, endpoint: str, factory: Factory) -> None:
+    def listen_tcp(self, endpoint: str, factory: Factory, reactor: Any = None) -> None:
         """
-        Serve *factory* on a Twisted server endpoint string.
+        Serve *factory* on a Twisted server endpoint string, by *reactor* in place of the daemon's own.
 
         Raises:
             StartRefused: there is no such endpoint, or its files cannot be read.
         """
         try:
-            strports_service(endpoint, factory, self.reactor).setServiceParent(self)
+            service = strports_service(endpoint, factory, reactor or self.reactor)
         except Exception as error:  # each endpoint type fails in its own way: KeyError, OSError, SSL.Error
             raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
+        service.endpoint = self._together(service.endpoint)
+        service.setServiceParent(self)
+
+    @staticmethod
+    def room_for_connections(most: int) -> int:
+        """How many of *most* connections the process may have open beside its files."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return most if limit == resource.RLIM_INFINITY else max(min(most, limit - SPARE), SPARE // 8)
 
     def announce(self, promise: Callable[[], str], last_words: Callable[[], str] | None = None) -> None:
         """Log what the daemon does once it runs, and its *last_words* when it stops."""

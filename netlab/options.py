@@ -25,6 +25,7 @@ def coercer(read: Callable[[str], T]) -> Callable[[object], T]:
 seconds = coercer(arguments.seconds)
 probability = coercer(arguments.probability)
 seed = coercer(arguments.whole)
+workers = coercer(lambda text: arguments.whole(text, 1, 256))
 udp_address = coercer(arguments.udp_address)
 
 

@@ -1,39 +1,25 @@
-"""
-UDP for Twisted: a port that errors cannot close, and the one driver of datagram machines.
-
-A datagram machine is pure logic. It is handed datagrams and the time, and answers with events (for
-people) and datagrams (for the network):
-
-    datagramReceived -> machine.receive -> events ->  sink
-                        machine.outgoing -> datagrams -> transport
-    machine.deadline -> timer -> machine.expire -> events -> sink, and so on
-"""
+"""UDP for Twisted: a port that errors cannot close, as a service too, and a protocol for one peer."""
 
 import errno
 import select
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet import error, threads, udp
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from netlab.arguments import Address, address_text
-from netlab.clocks import Clocks, Instant
-from netlab.errors import Unreachable, WireError
+from netlab.errors import Unreachable
 
 MAX_DATAGRAM = 65_535  # octets; no UDP datagram is longer
 BATCH = 256  # datagrams read before timers and other sockets have their turn
 DRAIN_BATCHES = 256  # how often `drain` reads a batch: past any kernel's receive queue, yet bounded
-
-Event = TypeVar("Event", covariant=True)
-E = TypeVar("E")
 
 
 class DatagramPort(udp.Port):
@@ -84,33 +70,50 @@ class DatagramPort(udp.Port):
         """Read up to a batch; the answer tells whether the queue was seen empty."""
         for _ in range(BATCH):
             try:
-                datagram, peer = self.socket.recvfrom(self.maxPacketSize)
+                self._read_one()
             except (BlockingIOError, InterruptedError):
                 return True
             except OSError as failure:  # an ICMP message about a datagram of ours: the socket is well
                 self._tell(failure)
-                continue
-            try:
-                self.protocol.datagramReceived(datagram, peer[:2])
-            except Exception:
-                self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer))
         return False
 
-    def _tell(self, failure: OSError) -> None:
+    def _read_one(self) -> None:
+        """Read one datagram and hand it on. Raises: OSError: there is none, or the socket has an error."""
+        datagram, peer = self.socket.recvfrom(self.maxPacketSize)
+        self._deliver(peer, self.protocol.datagramReceived, datagram, peer[:2])
+
+    def _deliver(self, peer: Address, take: Callable[..., object], *given: Any) -> None:
+        try:
+            take(*given)
+        except Exception:
+            self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer))
+
+    def _tell(self, failure: OSError, *peer: Address) -> None:
+        """Tell the protocol of an error; of the peer that it came about, where that is known."""
         listener = getattr(self.protocol, "networkError", None)
         if listener is None:
             return
         try:
-            listener(failure)
+            listener(failure, *peer)
         except Exception:
             self.log.failure("an error of the network was not understood: {error}", error=failure)
 
 
 class UDPService(Service):
-    """A UDP port as a Twisted service; a taken port raises `CannotListenError` when it starts."""
+    """
+    A UDP port as a Twisted service; a taken port raises `CannotListenError` when it starts.
 
-    def __init__(self, address: Address, protocol: DatagramProtocol, reactor: Any) -> None:
-        self._port = DatagramPort(address[1], protocol, address[0], reactor)
+    *port* makes the port, of `DatagramPort` or a kind of it.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        protocol: DatagramProtocol,
+        reactor: Any,
+        port: Callable[..., DatagramPort] | None = None,
+    ) -> None:
+        self._port = (port or DatagramPort)(address[1], protocol, address[0], reactor)
         self._listening = False
 
     @property
@@ -138,112 +141,9 @@ class UDPService(Service):
         return maybeDeferred(self._port.stopListening)
 
 
-class DatagramMachine(Protocol[Event]):
-    """What the driver drives. None of these reads a clock or touches a socket."""
-
-    def receive(self, datagram: bytes, peer: Address, now: Instant) -> Iterable[Event]:
-        """Take in a datagram. Raises: WireError: it is not one of ours; nothing has changed."""
-        ...
-
-    def outgoing(self, now: Instant) -> Iterable[tuple[bytes, Address]]:
-        """Give up the datagrams that are due, each with its destination."""
-        ...
-
-    def deadline(self) -> float | None:
-        """When `expire` wants to be called, on the monotonic clock; None: not before a datagram."""
-        ...
-
-    def expire(self, now: Instant) -> Iterable[Event]:
-        """Do what is due by *now*."""
-        ...
-
-
-class MachineProtocol(DatagramProtocol, Generic[E]):
-    """Drive one datagram machine: carry datagrams, wake it at its deadline, hand its events on."""
-
-    noisy = False
-    log = Logger()
-    transport: Any
-
-    def __init__(
-        self,
-        machine: DatagramMachine[E],
-        sink: Callable[[E], object],
-        clock: IReactorTime,
-        clocks: Clocks,
-    ) -> None:
-        self.machine = machine
-        self.rejected = 0  # datagrams that broke the format
-        self.unsent = 0  # datagrams that the system did not take
-        self._sink = sink
-        self._clock = clock
-        self._clocks = clocks
-        self._timer: Any = None
-
-    def startProtocol(self) -> None:
-        self._send(self._clocks())
-
-    def stopProtocol(self) -> None:
-        self._cancel_timer()
-
-    def datagramReceived(self, datagram: bytes, addr: Address) -> None:
-        now = self._clocks()
-        try:
-            events = self.machine.receive(datagram, addr, now)
-        except WireError as error:
-            self.rejected += 1
-            if self.rejected & (self.rejected - 1) == 0:  # 1, 2, 4, 8…: a flood must not fill the log
-                self.log.debug(
-                    "refused from {peer}: {error} ({count} so far)",
-                    peer=address_text(addr),
-                    error=error,
-                    count=self.rejected,
-                )
-            return
-        self._emit(events)
-        self._send(now)
-
-    def expire(self) -> None:
-        """Let the machine do what is due now."""
-        now = self._clocks()
-        self._emit(self.machine.expire(now))
-        self._send(now)
-
-    def _emit(self, events: Iterable[E]) -> None:
-        for event in events:
-            try:
-                self._sink(event)
-            except Exception:  # the sink is the embedder's: its mistake costs this event, not the rest
-                self.log.failure("an event was not taken: {event}", event=event)
-
-    def _send(self, now: Instant) -> None:
-        for datagram, peer in self.machine.outgoing(now):
-            try:
-                self.transport.write(datagram, peer)
-            except (OSError, error.MessageLengthError) as failure:
-                self.unsent += 1
-                self.log.debug("not sent to {peer}: {why}", peer=address_text(peer), why=failure)
-        self._schedule(now)
-
-    def _schedule(self, now: Instant) -> None:
-        self._cancel_timer()
-        deadline = self.machine.deadline()
-        if deadline is not None:
-            self._timer = self._clock.callLater(max(0.0, deadline - now.monotonic), self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self.expire()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-def resolve(reactor: Any, host: str, port: int) -> Deferred[Address]:
+def resolve(reactor: Any, host: str, port: int, family: int = socket.AF_UNSPEC) -> Deferred[Address]:
     """
-    Look *host* up; the first address that the system prefers for UDP wins.
+    Look *host* up; the first address, of *family*, that the system prefers for UDP wins.
 
     Raises:
         Unreachable: there is no such host.
@@ -251,7 +151,7 @@ def resolve(reactor: Any, host: str, port: int) -> Deferred[Address]:
 
     def look_up() -> Address:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:
             raise Unreachable(f"no such host: {host} ({_reason(error)})") from error
         address, number = found[0][4][:2]

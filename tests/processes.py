@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +45,14 @@ def require_program(name: str) -> str:
     if path is None:
         absent(f"{name} is not installed")
     return path
+
+
+def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Wait until a function's answer is true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Program:

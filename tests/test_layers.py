@@ -10,19 +10,22 @@ PACKAGE = Path(__file__).parent.parent / "netlab"
 
 LAYERS = {
     0: "errors clocks arguments http.message http.media http.timing",
-    1: "http.dates http.framing http.location http.parse http.responses http.serialize http.target"
-    " ping.text heartbeat.wire",
+    1: "http.channel http.dates http.framing http.location http.parse http.responses http.serialize"
+    " http.target ping.text ping.ntp ping.stamp ping.tlv ping.echo heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
     " http.tree http.validators http.rules http.config"
     " http.explain http.outgoing http.partial http.proxy"
-    " ping.impair ping.reflector ping.prober ping.stats ping.report"
+    " ping.impair ping.session ping.stamping ping.reflector"
+    " ping.histogram ping.window ping.loss ping.variation ping.schedule"
+    " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report ping.values"
     " heartbeat.ledger heartbeat.monitor heartbeat.report",
-    3: "udp options daemon testing http.admin http.body http.client http.deadline http.factory http.files"
-    " http.log http.server http.site"
+    3: "tcp sockets udp options daemon testing machines stamps timer clocksync"
+    " http.admin http.body http.client http.deadline http.factory http.files"
     " http.connection http.decode http.dial http.download http.pool http.tls"
-    " ping.client ping.server heartbeat.sender heartbeat.server",
-    4: "http.tap ping.tap heartbeat.tap clients.running clients.show clients.http clients.ping"
-    " clients.heartbeat clients.__main__",
+    " http.log http.resources http.server http.site http.slot http.workers"
+    " ping.keys ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server",
+    4: "http.tap http.worker ping.tap heartbeat.tap clients.running clients.show clients.http"
+    " clients.heartbeat clients.ping clients.live clients.picture clients.__main__",
 }
 LAYER = {f"netlab.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
 

@@ -1,4 +1,4 @@
-"""UDP: a port that nothing closes, the driver of datagram machines, peers that cannot be reached."""
+"""UDP: a port that nothing closes, peers that cannot be reached."""
 
 import errno
 import os
@@ -8,7 +8,6 @@ from collections import deque
 from typing import Any, NoReturn
 from unittest import mock
 
-from twisted.internet.error import MessageLengthError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
@@ -16,13 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab import udp
 from netlab.arguments import Address
-from netlab.clocks import Instant
-from netlab.errors import Unreachable, WireError
-from netlab.testing import MemoryPort, TestClocks
+from netlab.errors import Unreachable
+from netlab.testing import MemoryPort
 from netlab.udp import (
     BATCH,
     DatagramPort,
-    MachineProtocol,
     PeerProtocol,
     UDPService,
     resolve,
@@ -121,84 +118,6 @@ class PortTests(SynchronousTestCase):
         self.port(kept, b"poison", b"a").doRead()
         self.assertEqual(kept.received, [b"a"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-
-
-class Machine:
-    """Echoes what it hears, says so, and wants to be woken a second later."""
-
-    def __init__(self) -> None:
-        self.due: list[tuple[bytes, Address]] = []
-        self.wake: float | None = None
-
-    def receive(self, datagram: bytes, peer: Address, now: Instant) -> list[str]:
-        if datagram == b"bad":
-            raise WireError("bad")
-        self.due.append((datagram, peer))
-        self.wake = now.monotonic + 1
-        return [datagram.decode()]
-
-    def outgoing(self, now: Instant) -> list[tuple[bytes, Address]]:
-        due, self.due = self.due, []
-        return due
-
-    def deadline(self) -> float | None:
-        return self.wake
-
-    def expire(self, now: Instant) -> list[str]:
-        self.wake = None
-        return [f"woken at {now.monotonic:g}"]
-
-
-class DriverTests(SynchronousTestCase):
-    """`MachineProtocol`"""
-
-    def setUp(self) -> None:
-        self.clocks, self.events = TestClocks(), list[str]()
-        self.protocol = MachineProtocol(Machine(), self.sink, self.clocks.clock, self.clocks)
-        self.port = MemoryPort(HERE, self.protocol)
-
-    def sink(self, event: str) -> None:
-        if event == "fail":
-            raise ZeroDivisionError
-        self.events.append(event)
-
-    def test_drives(self) -> None:
-        """Datagrams go in, events and datagrams come out, and the machine is woken at its deadline."""
-        self.protocol.datagramReceived(b"a", PEER)
-        self.assertEqual((self.port.take(), self.events), ([(b"a", PEER)], ["a"]))
-        self.clocks.advance(0.5)
-        self.protocol.datagramReceived(b"b", PEER)
-        self.clocks.advance(0.75)
-        self.assertEqual(self.events, ["a", "b"])
-        self.clocks.advance(0.25)
-        self.assertEqual(self.events, ["a", "b", "woken at 1.5"])
-        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
-
-    def test_stops(self) -> None:
-        """A stopped port leaves no timer behind."""
-        self.protocol.datagramReceived(b"a", PEER)
-        self.port.stopListening()
-        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
-
-    def test_rejected(self) -> None:
-        """What breaks the format is counted, and changes nothing."""
-        for _ in range(5):
-            self.protocol.datagramReceived(b"bad", PEER)
-        self.assertEqual((self.protocol.rejected, self.events, self.port.written), (5, [], []))
-
-    def test_mistaken_sink(self) -> None:
-        """A mistake of the sink costs the event and nothing else."""
-        self.protocol.datagramReceived(b"fail", PEER)
-        self.assertEqual(self.port.take(), [(b"fail", PEER)])
-        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-
-    def test_unsent(self) -> None:
-        """What the system does not take is counted."""
-        failures: list[Any] = [OSError(errno.ENOBUFS, "No buffer space"), MessageLengthError("too long")]
-        for failure in failures:
-            self.port.failure = failure
-            self.protocol.datagramReceived(b"a", PEER)
-        self.assertEqual((self.protocol.unsent, self.port.written), (2, []))
 
 
 class Peer(PeerProtocol):
@@ -372,7 +291,7 @@ class ResolveTests(SynchronousTestCase):
     def test_look_up_that_fails(self) -> None:
         """The system's reason is told."""
 
-        def look_up(host: str, port: int, type: int) -> NoReturn:  # noqa: A002 - the name is getaddrinfo's
+        def look_up(host: str, port: int, **hints: int) -> NoReturn:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         self.patch(socket, "getaddrinfo", look_up)

@@ -42,6 +42,10 @@ class ClockTests(SynchronousTestCase):
         self.assertRaises(ValueError, run_monotonic, busy)
 
 
+def name_and_port(text: str) -> tuple[str, int]:
+    return arguments.host_port(text, 7)
+
+
 class ArgumentTests(SynchronousTestCase):
     """Readers of one argument each."""
 
@@ -57,6 +61,17 @@ class ArgumentTests(SynchronousTestCase):
         (arguments.udp_address, "localhost:0", ("127.0.0.1", 0)),
         (arguments.udp_address, ":13000", ("0.0.0.0", 13000)),
         (arguments.udp_address, "[::1]:12000", ("::1", 12000)),
+        (arguments.share, "1%", 0.01),
+        (arguments.share, "0.25", 0.25),
+        (arguments.share, "100%", 1.0),
+        (arguments.duration, "20ms", 0.02),
+        (arguments.duration, "500us", 0.0005),
+        (arguments.duration, "1.5s", 1.5),
+        (arguments.duration, "2", 2.0),
+        (name_and_port, "a.example", ("a.example", 7)),
+        (name_and_port, "a.example:80", ("a.example", 80)),
+        (name_and_port, "[::1]", ("::1", 7)),
+        (name_and_port, "[::1]:80", ("::1", 80)),
     )
     REFUSED = (
         (
@@ -66,6 +81,9 @@ class ArgumentTests(SynchronousTestCase):
         (arguments.probability, ("", "1.1", "-0.1", "nan", "30%")),
         (arguments.whole, ("", "-1", "1.5", "x", "9223372036854775808", "1" * 1000, "٣")),
         (arguments.port, ("0", "65536", "http")),
+        (arguments.share, ("", "%", "101%", "1.5", "-1%", "1 %")),
+        (arguments.duration, ("", "ms", "0ms", "-1s", "20 ms", "1h", "nan", "9" * 20)),
+        (name_and_port, ("", ":80", "a:", "a:0", "a:65536", "::1", "[a", "a:b:c")),
         (
             arguments.udp_address,
             (

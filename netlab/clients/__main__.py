@@ -4,6 +4,7 @@ The command line of the clients.
 Exit status: 0 it worked, 1 it did not, 2 wrong usage, 3 unreachable, 4 timed out.
 """
 
+import socket
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from netlab.clients.running import WRONG_USAGE, complain, run
 from netlab.http.location import Location, location_of_file, location_of_url
 from netlab.http.serialize import require_sendable
 from netlab.http.tls import TLS
+from netlab.ping.keys import read_key
+from netlab.ping.plan import LONGEST, PROTOCOLS, Plan
 
 T = TypeVar("T")
 
@@ -70,6 +73,13 @@ FIELD = Read(_field, "field")
 METHOD = Read(_method, "method")
 DATA = Read(_data, "body")
 FILE = click.Path(exists=True, dir_okay=False, readable=True)
+SIZE = Read(lambda text: arguments.whole(text, 0, LONGEST), "octets")
+DSCP = Read(lambda text: arguments.whole(text, 0, 63), "number")
+TTL = Read(lambda text: arguments.whole(text, 1, 255), "number")
+SHARE = Read(arguments.share, "share")
+DURATION = Read(arguments.duration, "duration")
+TARGET = Read(lambda text: arguments.host_port(text, 12000), "host[:port]")
+KEY = Read(read_key, "file")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -155,15 +165,56 @@ def _asked(read: Callable[[], T]) -> T:
         raise click.UsageError(str(error)) from None
 
 
-@netlab.command("ping", short_help="Measure round-trip times over UDP.")
+@netlab.command("ping", short_help="Measure round-trip times, loss and their variation over UDP.")
 @click.argument("host")
 @click.argument("port", type=PORT, default="12000")
-@click.option("--count", type=COUNT, default=10, show_default=True, help="Pings to send.")
+@click.option(
+    "--target", "others", type=TARGET, multiple=True, help="One more HOST[:PORT], at the same time."
+)
+@click.option(
+    "--protocol", type=click.Choice(PROTOCOLS), default="text", show_default=True, help="What to send."
+)
+@click.option("--key-file", "key", type=KEY, default=b"", help="STAMP: sign with the key in this file.")
+@click.option("--no-options", is_flag=True, help="STAMP: send the bare 44 octets, as for TWAMP-Light.")
+@click.option("--count", type=COUNT, default=None, help="Pings to send; 10 unless --duration is given.")
+@click.option("--duration", type=SECONDS, default=None, help="Send for so many seconds.")
 @click.option("--timeout", type=SECONDS, default=1.0, show_default=True, help="Wait for each reply, seconds.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a ping, then a summary.")
-def ping_command(host: str, port: int, count: int, timeout: float, as_json: bool) -> int:
-    """Send pings over UDP, one at a time, to HOST and PORT (12000)."""
-    return run(lambda reactor: ping.ping(reactor, host, port, count, timeout, as_json))
+@click.option(
+    "--interval", type=SECONDS, default=None, help="Seconds between pings; else each waits for the last."
+)
+@click.option("--poisson", is_flag=True, help="Random pauses, --interval seconds in the mean.")
+@click.option("--size", type=SIZE, default=0, help="Octets of a ping, where it needs no more.")
+@click.option("--dscp", type=DSCP, default=None, help="Class of service, 0 to 63.")
+@click.option("--ttl", type=TTL, default=None, help="Time to live, 1 to 255.")
+@click.option("-4", "family", flag_value=socket.AF_INET, type=int, help="IPv4 only.")
+@click.option("-6", "family", flag_value=socket.AF_INET6, type=int, help="IPv6 only.")
+@click.option("--json", "style", flag_value="json", help="Print one JSON object a ping, then a summary.")
+@click.option("--csv", "style", flag_value="csv", help="Print a row a ping.")
+@click.option("--live", "style", flag_value="live", help="Draw on the terminal, a few times a second.")
+@click.option("--histogram", is_flag=True, help="Draw the distribution of the RTT in the end.")
+@click.option("--explain", is_flag=True, help="Say in the end what the figures mean.")
+@click.option("--fail-loss", type=SHARE, default=None, help="Status 1 when more is lost, such as 1%.")
+@click.option(
+    "--fail-p99", type=DURATION, default=None, help="Status 1 when the RTT's p99 is more, such as 20ms."
+)
+def ping_command(host: str, port: int, **given: Any) -> int:
+    """
+    Send pings over UDP to HOST and PORT (12000): ten lines of text, one at a time, as the course has it.
+
+    --interval sends by the clock instead; --protocol stamp takes the reflector's own time out of the
+    RTT and tells losses on the way there from those on the way back.
+    """
+    if given["count"] is None and given["duration"] is None:
+        given["count"] = 10
+    targets = [(host, port), *given.pop("others")]
+    if given["style"] == "live" and not sys.stdout.isatty():
+        raise click.UsageError("--live draws on a terminal, and the output is none")
+    output = ping.Output(**{name: given.pop(name) for name in ping.OUTPUT})
+    try:
+        plan = Plan(options=not given.pop("no_options"), family=given.pop("family") or 0, **given)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return run(lambda reactor: ping.ping(reactor, targets, plan, output))
 
 
 @netlab.command("heartbeat", short_help="Send heartbeats over UDP.")

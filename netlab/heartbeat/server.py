@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from netlab.clocks import Clocks, read_clocks
 from netlab.heartbeat.monitor import Event, Monitor
 from netlab.heartbeat.report import event_lines
-from netlab.udp import MachineProtocol
+from netlab.machines import MachineProtocol
 
 TICK = 0.1  # seconds between two judgements; a client is called stopped at most this much too late
 

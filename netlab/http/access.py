@@ -1,62 +1,82 @@
-"""One exchange as one line of an access log."""
+"""Exchanges as lines of an access log."""
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from netlab.http.dates import log_date
+from netlab.http.message import Fields
 
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request and what was answered."""
 
     peer: str  # address, or "-" where the endpoint has none
     connection: int  # which of the server's connections, from 1
     tls: bool
-    begun_ns: int  # wall clock, nanoseconds since 1970
+    answered_ns: int  # when the response began: wall clock, nanoseconds since 1970
     seconds: float  # from the request's first octet to the response's last
     method: str  # empty: the request could not be read
     start_line: bytes  # as received, perhaps cut
+    fields: Fields
     status: int
     octets: int  # of the body, as far as they were sent
-    referer: str | None
-    agent: str | None
 
 
-def combined_line(exchange: Exchange) -> str:
-    """Write the exchange in the Combined Log Format; what is not plain ASCII is escaped."""
-    return (
-        f"{exchange.peer} - - [{log_date(exchange.begun_ns // 1_000_000_000)}]"
-        f' "{_quoted(exchange.start_line.decode("latin-1"))}" {exchange.status} {exchange.octets}'
-        f' "{_quoted(exchange.referer)}" "{_quoted(exchange.agent)}"'
-    )
+def combined_lines(exchanges: Iterable[Exchange]) -> list[str]:
+    """Write exchanges in the Combined Log Format, a line each; what is not plain ASCII is escaped."""
+    lines = []
+    present, date = -1, ""
+    for peer, _, _, answered_ns, _, _, start_line, fields, status, octets in exchanges:
+        second = answered_ns // 1_000_000_000
+        if second != present:
+            present, date = second, log_date(second)
+        client = fields.derive(_client)
+        lines.append(f'{peer} - - [{date}] "{_quoted(start_line)}" {status} {octets} {client}')
+    return lines
 
 
-def json_line(exchange: Exchange) -> str:
-    """Write the exchange as one JSON object: `time` since 1970 and `duration` in seconds."""
-    return json.dumps(
-        {
-            "time": exchange.begun_ns / 1e9,
-            "peer": exchange.peer,
-            "connection": exchange.connection,
-            "tls": exchange.tls,
-            "method": exchange.method,
-            "request": exchange.start_line.decode("latin-1"),
-            "status": exchange.status,
-            "octets": exchange.octets,
-            "duration": round(exchange.seconds, 6),
-            "referer": exchange.referer,
-            "agent": exchange.agent,
-        }
-    )
+def _client(fields: Fields) -> str:
+    return f'"{_quoted(fields.get("referer"))}" "{_quoted(fields.get("user-agent"))}"'
 
 
-LINES = {"combined": combined_line, "json": json_line}
+def json_lines(exchanges: Iterable[Exchange]) -> list[str]:
+    """Write exchanges as JSON objects, a line each: `time` since 1970 and `duration` in seconds."""
+    return [
+        json.dumps(
+            {
+                "time": exchange.answered_ns / 1e9,
+                "peer": exchange.peer,
+                "connection": exchange.connection,
+                "tls": exchange.tls,
+                "method": exchange.method,
+                "request": exchange.start_line.decode("latin-1"),
+                "status": exchange.status,
+                "octets": exchange.octets,
+                "duration": round(exchange.seconds, 6),
+                "referer": exchange.fields.get("referer"),
+                "agent": exchange.fields.get("user-agent"),
+            }
+        )
+        for exchange in exchanges
+    ]
 
 
-def _quoted(text: str | None) -> str:
+LINES = {"combined": combined_lines, "json": json_lines}
+
+
+@lru_cache(1_024)
+def _escaped(text: str | bytes) -> str:
+    characters = text if isinstance(text, str) else text.decode("latin-1")
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", characters)
+
+
+def _quoted(text: str | bytes | None) -> str:
     """Escape what could end the quotes, the line, or the reader's terminal's patience."""
-    return "-" if not text else _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    if not text:
+        return "-"
+    return _escaped(text) if len(text) <= 256 else _escaped.__wrapped__(text)

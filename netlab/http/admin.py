@@ -1,9 +1,10 @@
 """`Admin`: the answer that tells whoever runs the server how it is, at ``/healthz`` and ``/metrics``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import accumulate
+from typing import Protocol
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -14,7 +15,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from netlab.http import respond
-from netlab.http.counters import BUCKETS, Counters
+from netlab.http.counters import BUCKETS, Reading
 from netlab.http.message import Fields, Request, Response
 from netlab.http.target import parse_path
 
@@ -22,25 +23,27 @@ _TEXT = "text/plain; charset=utf-8"
 _NO_STORE = ("Cache-Control", "no-store")
 
 
+class Source(Protocol):
+    """Who knows how the server is."""
+
+    def read(self) -> Reading | Awaitable[Reading]:
+        """Everything that is counted, now or as soon as it is known."""
+
+    def state(self) -> str:
+        """``ok``, or why the server is to get no new work now, such as that it drains."""
+
+
 class Admin:
-    """
-    Answer ``/healthz`` and ``/metrics``; every other path is somebody else's.
+    """Answer ``/healthz`` and ``/metrics``; every other path is somebody else's."""
 
-    *healthy* says False once the server drains: then it is to get no new work.
-    """
-
-    def __init__(
-        self, counters: Counters, open_connections: Callable[[], int], healthy: Callable[[], bool]
-    ) -> None:
-        self._healthy = healthy
-        self._registry = CollectorRegistry()
-        self._registry.register(_HTTPCollector(counters, open_connections))
-        self._pages: dict[tuple[str, ...], Callable[[], Response]] = {
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._pages: dict[tuple[str, ...], Callable[[], Response | Awaitable[Response]]] = {
             ("healthz",): self._health,
             ("metrics",): self._metrics,
         }
 
-    def __call__(self, request: Request) -> Response | None:
+    def __call__(self, request: Request) -> Response | Awaitable[Response] | None:
         """Answer, or leave the request to the next answer. Raises: Malformed: the target names no path."""
         path = parse_path(request.target)
         page = None if path.folder else self._pages.get(path.segments)
@@ -51,21 +54,30 @@ class Admin:
         return page()
 
     def _health(self) -> Response:
-        return _text(200, _TEXT, b"ok\n") if self._healthy() else _text(503, _TEXT, b"draining\n")
+        state = self._source.state()
+        return _text(200 if state == "ok" else 503, _TEXT, f"{state}\n".encode())
 
-    def _metrics(self) -> Response:
-        return _text(200, CONTENT_TYPE_LATEST, generate_latest(self._registry))
+    def _metrics(self) -> Response | Awaitable[Response]:
+        reading = self._source.read()
+        return _exposition(reading) if isinstance(reading, Reading) else _wait_for(reading)
 
 
-class _HTTPCollector(Collector):
-    """Read the counters when they are scraped, and never else."""
+async def _wait_for(reading: Awaitable[Reading]) -> Response:
+    return _exposition(await reading)
 
-    def __init__(self, counters: Counters, open_connections: Callable[[], int]) -> None:
-        self._counters = counters
-        self._open_connections = open_connections
+
+def _exposition(reading: Reading) -> Response:
+    return _text(200, CONTENT_TYPE_LATEST, generate_latest(_Collected(reading)))
+
+
+class _Collected(Collector):
+    """A reading, as Prometheus wants it."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
 
     def collect(self) -> Iterator[Metric]:
-        counters = self._counters
+        counters = self._reading.counters
         requests = CounterMetricFamily(
             "netlab_http_requests_total", "Requests answered.", labels=("method", "status")
         )
@@ -83,7 +95,7 @@ class _HTTPCollector(Collector):
             counters.seconds,
         )
         yield GaugeMetricFamily(
-            "netlab_http_open_connections", "Connections open now.", self._open_connections()
+            "netlab_http_open_connections", "Connections open now.", self._reading.connections
         )
         refused = CounterMetricFamily(
             "netlab_http_refused_total", "Connections and requests refused.", labels=("reason",)
@@ -91,6 +103,13 @@ class _HTTPCollector(Collector):
         for reason, count in counters.refused.items():
             refused.add_metric((reason,), count)
         yield refused
+        if self._reading.workers is not None:
+            yield GaugeMetricFamily("netlab_http_workers", "Processes that serve.", self._reading.workers)
+            yield CounterMetricFamily(
+                "netlab_http_worker_restarts_total",
+                "Processes that took the place of one that died.",
+                self._reading.restarts,
+            )
 
 
 def _text(status: int, content_type: str, body: bytes) -> Response:

@@ -3,11 +3,12 @@
 import os
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from netlab.http.framing import Malformed
-from netlab.http.message import MAX_BODY, FileSlice, Response
+from netlab.http.message import MAX_BODY, Response
 
 PIECE = 131_072  # octets read and written at a time: what one connection costs in memory
 
@@ -16,48 +17,72 @@ class FileChanged(Exception):
     """The file is shorter than when its length was told; what was promised cannot be kept."""
 
 
-class BodyReader:
-    """Read the parts of *response*'s body in order; a file's own position is not used."""
+class BodySender:
+    """
+    Send *head*, then the parts of *response*'s body in order, on *transport*, as far as it takes them.
 
-    def __init__(self, response: Response) -> None:
+    Files go from the kernel to the socket where the transport can do that (`netlab.tcp.Connection`);
+    else they are read, piece by piece. A file's own position is not used.
+    """
+
+    def __init__(self, head: bytes, response: Response, transport: Any) -> None:
+        self.octets = 0  # of the body, sent or handed to the transport
+        self._head = head
         self._response = response
-        self._parts = deque(response.parts)
+        self._parts = deque(part for part in response.parts if part != b"")
         self._position = 0  # in the first of the parts that are left
+        self._transport = transport
+        self._send_file = getattr(transport, "send_file", None)
 
-    def read(self) -> bytes:
+    def send(self) -> bool:
         """
-        Read the next piece; nothing when the body is at its end.
+        Send the next piece; False: all were sent.
 
         Raises:
             FileChanged: a file has become shorter, or cannot be read any more.
         """
-        while self._parts:
-            part = self._parts[0]
-            if isinstance(part, bytes):
-                self._parts.popleft()
-                if part:
-                    return part
-            elif self._position == part.length:
-                self._parts.popleft()
-                self._position = 0
-            else:
-                return self._read_file(part)
-        return b""
+        if not self._parts:
+            self._write(b"")
+            return False
+        part = self._parts[0]
+        if isinstance(part, bytes):
+            self._write(part)
+            self._parts.popleft()
+            return True
+        left = part.length - self._position
+        if left:
+            sent = self._send_slice(part.file.fileno(), part.start + self._position, left)
+            self.octets += sent
+            self._position += sent
+        if self._position == part.length:
+            self._parts.popleft()
+            self._position = 0
+        return True
 
     def close(self) -> None:
-        """Close the body's files, read or not."""
+        """Close the body's files, sent or not."""
         self._response.close()
 
-    def _read_file(self, part: FileSlice) -> bytes:
-        left = part.length - self._position
+    def _write(self, octets: bytes) -> None:
+        head, self._head = self._head, b""
+        if head or octets:
+            self.octets += len(octets)
+            self._transport.write(head + octets)
+
+    def _send_slice(self, file: int, start: int, length: int) -> int:
         try:
-            piece = os.pread(part.file.fileno(), min(PIECE, left), part.start + self._position)
-        except OSError as error:
+            if self._send_file is not None:
+                head, self._head = self._head, b""
+                sent: int = self._send_file(head, file, start, length)
+                return sent
+            piece = os.pread(file, min(PIECE, length), start)
+        except (OSError, EOFError) as error:
             raise FileChanged(str(error)) from error
         if not piece:
-            raise FileChanged(f"{left} octets are missing at its end")
-        self._position += len(piece)
-        return piece
+            raise FileChanged(f"{length} octets are missing at its end")
+        head, self._head = self._head, b""
+        self._transport.write(head + piece)
+        return len(piece)
 
 
 class WantedBody:

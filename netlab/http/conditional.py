@@ -3,8 +3,17 @@
 from enum import Enum, auto
 
 from netlab.http.dates import parse_date
-from netlab.http.message import Request
+from netlab.http.message import Fields, Request
 from netlab.http.validators import ETag, match_strongly, match_weakly, parse_etag, parse_etags
+
+_SELECTING = frozenset(
+    {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"}
+)
+
+
+def wants_whole(fields: Fields) -> bool:
+    """There are no preconditions and no range: a request with these fields gets all that it asks for."""
+    return _SELECTING.isdisjoint(fields.by_name)
 
 
 class Verdict(Enum):

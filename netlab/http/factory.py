@@ -1,5 +1,6 @@
 """`HTTPFactory`: the connections of one server, and who answers their requests."""
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -10,12 +11,12 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from netlab.clocks import Clocks, read_clocks
 from netlab.http import respond
 from netlab.http.access import Exchange
-from netlab.http.deadline import Deadlines
+from netlab.http.deadline import Deadlines, Wheel
 from netlab.http.framing import Limits, Malformed
-from netlab.http.message import Answer, Request, Response
+from netlab.http.message import Answer, Fields, Request, Response
+from netlab.http.parse import KnownHeads
 from netlab.http.serialize import require_sendable
 from netlab.http.server import HTTPProtocol
 
@@ -25,7 +26,8 @@ class HTTPFactory(Factory):
     """
     Serve HTTP: each request goes to the *answers* in turn, and the first response is sent.
 
-    *clock* (a reactor) times the deadlines; *record* takes every `Exchange`, for an access log, and
+    *clock* (a reactor) times the deadlines, *monotonic* (seconds) measures how long an exchange took,
+    and *wall_ns* (since 1970) says when it was; *record* takes every `Exchange`, for an access log, and
     *refused* the reason of every refusal: "malformed", "deadline", "connections" or "address". With
     *once*, exactly one request is answered; `done` fires when its connection has closed. No limit for
     one address holds for the machine's own, where a proxy may speak for many.
@@ -44,18 +46,24 @@ class HTTPFactory(Factory):
         once: bool = False,
         limits: Limits = Limits(),  # noqa: B008 - an immutable value
         deadlines: Deadlines = Deadlines(),  # noqa: B008
-        max_connections: int = 10_000,
+        max_connections: int = 20_000,
         max_per_address: int = 512,
-        clocks: Clocks = read_clocks,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.clock = clock
-        self.clocks = clocks
+        self.monotonic = monotonic
+        self.wall_ns = wall_ns
         self.limits = limits
+        self.known = KnownHeads(limits)
         self.deadlines = deadlines
+        self.wheel = Wheel(clock, deadlines)
         self.once = once
         self.record = record
         self.refused = refused
+        self.asked = 0.0  # when the request that is answered now was there, monotonic seconds
         self.draining = False
+        self.closing = once  # each connection closes after the response that is sent next
         self.connections: dict[HTTPProtocol, str] = {}  # and the address of each
         self.done: Deferred[None] = Deferred()
         self._answers = tuple(answers)
@@ -108,7 +116,7 @@ class HTTPFactory(Factory):
 
         The result comes when no connection is left; those still there after the grace are aborted.
         """
-        self.draining = True
+        self.draining = self.closing = True
         for connection in list(self.connections):
             connection.drain()
         if not self.connections:
@@ -122,20 +130,17 @@ class HTTPFactory(Factory):
         for connection in list(self.connections):
             connection.transport.abortConnection()
 
-    def respond(self, request: Request) -> Response | Deferred[Response]:
-        """Ask the answers; a mistake in one of them is a 500 and is logged."""
-        if request.fields.tokens("expect") - {"100-continue"}:
+    def respond(self, request: Request, first: int = 0) -> Response | Deferred[Response]:
+        """Ask the answers, from the *first* on; a mistake in one of them is a 500 and is logged."""
+        if request.fields.derive(_expects_more):
             return respond.error(417, "Nothing but 100-continue can be expected here.")
-        return self._ask(request, 0)
-
-    def _ask(self, request: Request, first: int) -> Response | Deferred[Response]:
         for number in range(first, len(self._answers)):
             try:
                 response = self._answers[number](request)
             except Exception as error:
                 return self._mistake(request, error)
             if isinstance(response, Response):
-                return self._checked(request, response)
+                return response if response.head else self._checked(request, response)
             if response is not None:
                 return Deferred.fromCoroutine(self._wait_for(request, response, number))
         return respond.error(404, "There is nothing of that name here.")
@@ -149,7 +154,7 @@ class HTTPFactory(Factory):
             return self._mistake(request, error)
         if response is not None:
             return self._checked(request, response)
-        asked = self._ask(request, number + 1)
+        asked = self.respond(request, number + 1)
         return asked if isinstance(asked, Response) else await asked
 
     def _checked(self, request: Request, response: Response) -> Response:
@@ -167,3 +172,7 @@ class HTTPFactory(Factory):
             return respond.error(error.status, f"This request cannot be answered: {error}.")
         self.log.failure("no answer to {method} {target}", method=request.method, target=request.target)
         return respond.error(500, "Something is wrong with this server; its log says what.")
+
+
+def _expects_more(fields: Fields) -> bool:
+    return bool(fields.tokens("expect") - {"100-continue"})

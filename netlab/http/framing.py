@@ -16,6 +16,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
 _FIELD_NAME = re.compile(_TOKEN)
+_FIELD_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++):([\t -~\x80-\xff]*+)\r\n")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,18}")
 _KNOWN_CODINGS = frozenset({"compress", "deflate", "gzip", "identity", "x-compress", "x-gzip"})
@@ -50,6 +51,8 @@ class LineReader:
     a length is judged before a content, and an incomplete line like a complete one.
     """
 
+    __slots__ = ("_buffer", "_scanned")
+
     def __init__(self, buffer: bytearray) -> None:
         self._buffer = buffer
         self._scanned = 0
@@ -79,6 +82,8 @@ class LineReader:
 class FieldReader:
     """Take field lines up to the empty line that ends them: a header or a trailer section."""
 
+    __slots__ = ("_fields", "_limits", "_lines", "_octets")
+
     def __init__(self, lines: LineReader, limits: Limits) -> None:
         self._lines = lines
         self._limits = limits
@@ -99,6 +104,16 @@ class FieldReader:
             if len(self._fields) == self._limits.fields:
                 raise Malformed(431, f"more than {self._limits.fields} fields")
             self._fields.append(_field(line))
+
+
+def read_fields(octets: bytes, limits: Limits) -> Fields | None:
+    """Read whole field lines in one pass; None: one of them is not valid, or may be past the limits."""
+    if len(octets) > min(limits.line, limits.head):
+        return None
+    lines = _FIELD_LINE.findall(octets.decode("latin-1"))
+    if sum(len(name) + len(value) + 3 for name, value in lines) != len(octets) or len(lines) > limits.fields:
+        return None
+    return Fields(tuple((name, value.strip(" \t")) for name, value in lines))
 
 
 def _field(line: bytes) -> tuple[str, str]:

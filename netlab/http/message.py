@@ -6,7 +6,9 @@ Field names and values are text in ISO 8859-1, so that every octet of a peer sur
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+Derived = TypeVar("Derived")
 
 REASONS = {
     100: "Continue",
@@ -45,10 +47,26 @@ KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "O
 class Fields:
     """An immutable list of field lines, in order; names compare without case (RFC 9110 §5.1)."""
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_derived", "_lines")
 
     def __init__(self, lines: tuple[tuple[str, str], ...] = ()) -> None:
         self._lines = lines
+        self._derived: dict[Callable[[Fields], Any], Any] | None = None
+
+    def derive(self, rule: "Callable[[Fields], Derived]") -> "Derived":
+        """What *rule*, which depends on nothing else, makes of these fields; it is asked only once."""
+        if self._derived is None:
+            self._derived = {}
+        try:
+            derived: Derived = self._derived[rule]
+        except KeyError:
+            derived = self._derived[rule] = rule(self)
+        return derived
+
+    @property
+    def by_name(self) -> dict[str, list[str]]:
+        """Every value of every field, in order, by its name in lower case; not to be changed."""
+        return self.derive(_by_name)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._lines)
@@ -64,17 +82,30 @@ class Fields:
 
     def all(self, name: str) -> list[str]:
         """Every value of the field *name*, in order."""
-        lower = name.lower()
-        return [value for line, value in self._lines if line.lower() == lower]
+        return list(self.by_name.get(name.lower(), ()))
 
     def get(self, name: str) -> str | None:
         """The field's values joined as one list (RFC 9110 §5.2), or None where it is absent."""
-        values = self.all(name)
+        values = self.by_name.get(name.lower())
         return ", ".join(values) if values else None
 
     def tokens(self, name: str) -> set[str]:
         """The members of a list of tokens, in lower case: those of ``Connection``, say."""
-        return {token.strip(" \t").lower() for value in self.all(name) for token in value.split(",")} - {""}
+        values = self.by_name.get(name.lower())
+        if not values:
+            return set()
+        return {token.strip(" \t").lower() for value in values for token in value.split(",")} - {""}
+
+
+def _by_name(fields: Fields) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in fields:
+        values.setdefault(name.lower(), []).append(value)
+    return values
+
+
+def _options(fields: Fields) -> set[str]:
+    return fields.tokens("connection")
 
 
 MAX_BODY = 1_048_576  # octets of a request's body, unless its answer asks for more
@@ -103,28 +134,40 @@ class EmptyBody:
 EMPTY_BODY = EmptyBody()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+NO_FIELDS = Fields()
+
+
+class Request(NamedTuple):
     """A request, its head as valid as RFC 9112 asks."""
 
     method: str
     target: str  # as on the wire: origin, absolute, authority or asterisk form (RFC 9112 §3.2)
     version: tuple[int, int]  # (1, 0) or (1, 1)
-    fields: Fields = field(default_factory=Fields)
+    fields: Fields = NO_FIELDS
     body: Body = EMPTY_BODY
 
     @property
     def persistent(self) -> bool:
         """The client lets the connection go on after the response (RFC 9112 §9.3)."""
-        options = self.fields.tokens("connection")
+        options = self.fields.derive(_options)
+        if not options:
+            return self.version >= (1, 1)
         return "close" not in options and (self.version >= (1, 1) or "keep-alive" in options)
+
+
+class OpenFile(Protocol):
+    """What a body needs of a file: any file object that has a descriptor gives it."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
     """Octets of an open file, from *start* on; whoever takes the slice closes the file."""
 
-    file: BinaryIO
+    file: OpenFile
     start: int
     length: int
 
@@ -138,8 +181,9 @@ class Response:
     """
 
     status: int
-    fields: Fields = field(default_factory=Fields)
+    fields: Fields = NO_FIELDS
     body: bytes | FileSlice | tuple[bytes | FileSlice, ...] = b""
+    head: bytes = field(default=b"", init=False, repr=False, compare=False)  # where it was prepared
 
     @property
     def parts(self) -> tuple[bytes | FileSlice, ...]:

@@ -3,12 +3,12 @@ HTTP/1.1 requests from a stream of octets (RFC 9112): strict, without I/O, the s
 
 A parser is fed octets and pulled for events, so that a server can leave pipelined requests unread
 while it answers the first. The events of a message are its head, pieces of its body (`bytes`), and
-`END`.
+`END`; those of a request without a body are its head alone.
 """
 
 import re
 from enum import Enum, auto
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from netlab.http.framing import (
     CHUNKED,
@@ -20,13 +20,16 @@ from netlab.http.framing import (
     LineReader,
     Malformed,
     declared_length,
+    read_fields,
 )
-from netlab.http.message import Request
+from netlab.http.message import Fields, Request
 
 
 class _End(Enum):
     END = auto()
 
+
+Known = TypeVar("Known")
 
 END: Final = _End.END
 End = Literal[_End.END]
@@ -36,8 +39,64 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 
 
-class _Parser:
+class Head(NamedTuple):
+    """A header section of a request of HTTP/1.1."""
+
+    fields: Fields
+    length: int | None  # of the body, as `declared_length` has it
+
+
+class KnownHeads:
+    """
+    Heads that were valid, and their parts: clients repeat theirs from request to request.
+
+    Each is known by its octets, so that nothing is taken for another. What is long is not kept, and
+    where there would be too many they begin anew: some MiB at most.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.requests: dict[bytes, tuple[bytes, Request]] = {}  # without a body; the first is the start line
+        self._limits = limits
+        self._lines: dict[bytes, tuple[str, str]] = {}
+        self._sections: dict[bytes, Head] = {}
+
+    def line(self, octets: bytes) -> tuple[str, str] | None:
+        """The method and the target of a request line of HTTP/1.1, without its CRLF; None: it is none."""
+        known = self._lines.get(octets)
+        if known is not None:
+            return known
+        match = _REQUEST_LINE.fullmatch(octets) if len(octets) <= self._limits.start_line else None
+        if match is None or match[3] != b"1" or match[4] == b"0":
+            return None
+        line = match[1].decode("ascii"), match[2].decode("ascii")
+        if len(octets) <= 256:
+            _remember(self._lines, octets, line, 2_048)
+        return line
+
+    def section(self, octets: bytes) -> Head | None:
+        """The header section of these field lines, each with its CRLF; None: one of them is not valid."""
+        known = self._sections.get(octets)
+        if known is not None:
+            return known
+        fields = read_fields(octets, self._limits)
+        if fields is None:
+            return None
+        head = Head(fields, require_framing(Request("", "", (1, 1), fields)))
+        if len(octets) <= 2_048:
+            _remember(self._sections, octets, head, 512)
+        return head
+
+
+def _remember(known: dict[bytes, Known], octets: bytes, value: Known, most: int) -> None:
+    if len(known) >= most:
+        known.clear()
+    known[octets] = value
+
+
+class MessageParser:
     """What requests and responses share: the buffer, the fields, the body."""
+
+    __slots__ = ("_body", "_buffer", "_fields", "_limits", "_lines")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -75,23 +134,47 @@ class _Parser:
         return None
 
 
-class RequestParser(_Parser):
+class RequestParser(MessageParser):
     """
     The requests of one connection.
+
+    A head that comes in one piece, as nearly all do, is read in one pass, with what is *known* from
+    earlier heads; any other, and any that is not valid, line by line. The outcome is the same.
 
     After `Malformed` the stream has lost its meaning: answer with its status and close.
     """
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - an immutable value
+    __slots__ = ("_empty_line_skipped", "_fresh", "_known", "_line", "start_line")
+
+    def __init__(self, limits: Limits = Limits(), known: KnownHeads | None = None) -> None:  # noqa: B008
         super().__init__(limits)
+        self._known = known or KnownHeads(limits)
+        self._fresh = b""  # what has come while nothing else was kept
         self._line: tuple[str, str, tuple[int, int]] | None = None
         self._empty_line_skipped = False
         self.start_line = b""  # of the present or last request, as far as it was read
 
+    def feed(self, octets: bytes) -> None:
+        """Take octets from the stream; `next_event` makes something of them."""
+        if self._buffer or self._fresh or self._line is not None or self._body is not None:
+            self._keep()
+            self._buffer += octets
+        else:
+            self._fresh = octets
+
+    def _keep(self) -> None:
+        self._buffer += self._fresh
+        self._fresh = b""
+
     @property
-    def begun(self) -> bool:
-        """Part of a request's head is there, and its end is not."""
-        return self._line is not None or bool(self._buffer)
+    def buffered(self) -> int:
+        """Octets fed and not yet made an event of."""
+        return len(self._buffer) + len(self._fresh)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing is there of a message whose end is not."""
+        return not (self._fresh or self._buffer or self._line or self._body)
 
     @property
     def body_length(self) -> int:
@@ -107,15 +190,55 @@ class RequestParser(_Parser):
         """
         if self._body is not None:
             return self._take_body(self._body)
-        if self._line is None and not self._take_request_line():
+        if self._fresh:
+            request = self._take_whole_head()
+            if request is not None:
+                return request
+            self._keep()
+        if self._line is None and not (self._buffer and self._take_request_line()):
             return None
         fields = self._fields.take()
         if fields is None or self._line is None:
             return None
         request = Request(*self._line, fields)
         self._line = None
-        _require_host(request)
-        self._body = self._framed(declared_length(fields, request.version))
+        length = require_framing(request)
+        if length:
+            self._body = self._framed(length)
+        return request
+
+    def take_whole(self, octets: bytes) -> Request | None:
+        """
+        Read *octets* as just one request without a body, in place of `feed` and `next_event`.
+
+        None: they are something else, or something comes before them; they are still to be fed.
+        """
+        known = self._known.requests.get(octets)
+        if known is None or self._buffer or self._fresh or self._line or self._body:
+            return None
+        self.start_line, request = known
+        return request
+
+    def _take_whole_head(self) -> Request | None:
+        """Read a request of HTTP/1.1 whose head is at hand; None: it is not, or not valid."""
+        octets = self._fresh
+        end = octets.find(b"\r\n\r\n")
+        start, _, section = octets[: end + 2].partition(b"\r\n")
+        line = self._known.line(start) if end >= 0 else None
+        if line is None:
+            return None
+        self.start_line = start
+        head = self._known.section(section)
+        if head is None:
+            return None
+        self._empty_line_skipped = False
+        self._fresh = octets[end + 4 :]
+        if head.length:
+            self._keep()
+            self._body = self._framed(head.length)
+        request = Request(*line, (1, 1), head.fields)
+        if not self._fresh and not head.length and len(octets) <= 2_048:
+            _remember(self._known.requests, octets, (start, request), 1_024)
         return request
 
     def _take_request_line(self) -> bool:
@@ -140,9 +263,16 @@ class RequestParser(_Parser):
         return True
 
 
-def _require_host(request: Request) -> None:
+def require_framing(request: Request) -> int | None:
+    """
+    Make sure that a request says where it goes and where it ends; the answer is as `declared_length`'s.
+
+    Raises:
+        Malformed: it does not, or not clearly.
+    """
     hosts = request.fields.all("host")
     if len(hosts) > 1 or (not hosts and request.version >= (1, 1)):
         raise Malformed(400, "HTTP/1.1 needs exactly one Host")
     if hosts and not _HOST.fullmatch(hosts[0]):
         raise Malformed(400, "Host is not a host and a port")
+    return declared_length(request.fields, request.version)

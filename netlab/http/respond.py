@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
-from typing import BinaryIO
 
 from netlab.http.conditional import Verdict, evaluate, range_applies
 from netlab.http.dates import imf_fixdate
 from netlab.http.media import media_type
-from netlab.http.message import BODILESS, KNOWN_METHODS, REASONS, Fields, FileSlice, Request, Response
+from netlab.http.message import KNOWN_METHODS, REASONS, Fields, FileSlice, OpenFile, Request, Response
 from netlab.http.ranges import Range, content_range, last_boundary, parse_ranges, part_head
 from netlab.http.validators import ETag, etag_of_file
 
@@ -36,15 +35,26 @@ body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 15vh a
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """An open file as one of the forms in which a resource can be sent."""
+    """A file, read or open, as one of the forms in which a resource can be sent."""
 
     name: str  # of the resource, whose extension tells its type
-    file: BinaryIO
+    content: bytes | OpenFile
     size: int  # octets
     modified_ns: int  # wall clock, since 1970
     inode: int
     coding: str | None = None  # the content coding that the file is in
     negotiated: bool = False  # there are other forms, chosen by Accept-Encoding
+
+    def part(self, start: int, length: int) -> bytes | FileSlice:
+        """Some of the content, as a part of a body."""
+        if isinstance(self.content, bytes):
+            return self.content[start : start + length]
+        return FileSlice(self.content, start, length)
+
+    def close(self) -> None:
+        """The content is not going to be sent."""
+        if not isinstance(self.content, bytes):
+            self.content.close()
 
     @property
     def etag(self) -> ETag:
@@ -52,26 +62,8 @@ class Representation:
         return etag_of_file(self.size, self.modified_ns, self.inode)
 
 
-def sent_fields(response: Response, request: Request | None, last: bool, now: float) -> Fields:
-    """
-    The fields with which *response* is sent: its own, and those of the connection.
-
-    *request* is None where it could not be read; *last* says that the connection closes after it.
-    """
-    fields = [("Date", imf_fixdate(now)), ("Server", "netlab"), *response.fields]
-    if response.status not in BODILESS:  # RFC 9110 §8.6
-        fields.append(("Content-Length", str(response.length)))
-    if last:
-        fields.append(("Connection", "close"))
-    elif request is not None and request.version < (1, 1):
-        fields.append(("Connection", "keep-alive"))
-    return Fields(tuple(fields))
-
-
-def refuse_method(request: Request) -> Response | None:
+def refuse_method(request: Request) -> Response:
     """Answer what a file server does not do: OPTIONS aside, all but GET and HEAD (RFC 9110 §9)."""
-    if request.method in ("GET", "HEAD"):
-        return None
     if request.method == "OPTIONS":
         return Response(204, Fields((("Allow", ALLOWED),)))
     if request.method in KNOWN_METHODS:
@@ -90,7 +82,7 @@ def file(request: Request, form: Representation, now: float) -> Response:
     vary = (("Vary", "Accept-Encoding"),) if form.negotiated else ()
     validators = (("ETag", str(form.etag)), ("Last-Modified", imf_fixdate(modified)), *vary)
     if verdict is not Verdict.PERFORM:
-        form.file.close()
+        form.close()
         if verdict is Verdict.NOT_MODIFIED:
             return Response(304, Fields(validators))
         return error(412, "The file is not the one that the request expects.")
@@ -100,17 +92,17 @@ def file(request: Request, form: Representation, now: float) -> Response:
     if range_applies(request, form.etag, modified, now):
         parts = parse_ranges(request.fields.get("range") or "", form.size)
     if parts is None:
-        whole = FileSlice(form.file, 0, form.size)
-        return Response(200, Fields((("Content-Type", media_type(form.name)), *fields)), whole)
+        described = ("Content-Type", media_type(form.name))
+        return Response(200, Fields((described, *fields)), form.part(0, form.size))
     if not parts:
-        form.file.close()
+        form.close()
         return error(416, "The file has none of these octets.", ("Content-Range", f"bytes */{form.size}"))
     return _partial(form, parts, fields)
 
 
 def _partial(form: Representation, parts: list[Range], fields: tuple[tuple[str, str], ...]) -> Response:
     content_type = media_type(form.name)
-    slices = [FileSlice(form.file, first, end - first) for first, end in parts]
+    slices = [form.part(first, end - first) for first, end in parts]
     if len(parts) == 1:
         described = ("Content-Type", content_type), ("Content-Range", content_range(parts[0], form.size))
         return Response(206, Fields((*described, *fields)), slices[0])

@@ -17,14 +17,16 @@ from netlab.http.framing import (
     declared_length,
 )
 from netlab.http.message import BODILESS, Fields, ResponseHead
-from netlab.http.parse import END, End, _Parser
+from netlab.http.parse import END, End, MessageParser
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
 _MAX_INTERIM = 20  # responses before the final one
 
 
-class ResponseParser(_Parser):
+class ResponseParser(MessageParser):
     """The responses of one connection; tell `expect` each request's method before its response."""
+
+    __slots__ = ("_around", "_interim", "_line", "_method", "_seen", "trailers")
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - an immutable value
         super().__init__(limits)

@@ -6,8 +6,9 @@ transport -> access record. One request is answered at a time; those behind it w
 and when much waits there, or the client does not read, reading stops.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -17,21 +18,23 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from netlab.clocks import Instant
 from netlab.http import respond
 from netlab.http.access import Exchange
-from netlab.http.body import BodyReader, ConnectionBody, FileChanged, WantedBody
-from netlab.http.deadline import Phase, PhaseTimer
+from netlab.http.body import BodySender, ConnectionBody, FileChanged, WantedBody
+from netlab.http.deadline import ANSWER, BODY, HEAD, IDLE, LINGER, STALL, Phase, PhaseTimer
 from netlab.http.framing import Malformed
-from netlab.http.message import BODILESS, Request, Response
+from netlab.http.message import BODILESS, NO_FIELDS, Request, Response
 from netlab.http.parse import END, RequestParser
-from netlab.http.serialize import response_head
+from netlab.http.serialize import end_of_head, response_head
 
 if TYPE_CHECKING:
     from netlab.http.factory import HTTPFactory
 
+_BUSY = (STALL, ANSWER)
 READ_AHEAD = 65_536  # octets of later requests kept while one is answered
 MAX_DISCARDED = 65_536  # octets of an unwanted body worth reading to keep a connection
+_exchange: Callable[[Any], Exchange] = partial(tuple.__new__, Exchange)  # a call less for each request
+_SECOND = 1_000_000_000  # nanoseconds
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -46,22 +49,24 @@ class HTTPProtocol(Protocol):
         self.factory: HTTPFactory = factory
         self.answered = False  # at least one request was
         self._number = number
-        self._peer = "-"
-        self._parser = RequestParser(factory.limits)
-        self._timer = PhaseTimer(factory.clock, factory.deadlines, self._too_late)
+        self._peer = ""  # unknown yet
+        self._parser = RequestParser(factory.limits, factory.known)
+        self._timer = PhaseTimer(factory.wheel, self._too_late)
         self._advancing = False
         self._choked = False  # the transport's buffer is full
         self._paused = False  # reading is
         self._read_closed = False  # the client has said all it wants to say
         self._last = False  # the connection closes after this response
-        self._begun: Instant | None = None  # when the request that is answered began
+        self._begun: float | None = None  # when the request that is answered began
+        self._read_at: float | None = None  # when the octets before the next request's end were
         self._request: Request | None = None  # the one that is answered, if it could be read
         self._answer: Deferred[Response] | None = None  # it is being made
         self._wanted: WantedBody | None = None  # the answer waits for the request's body
         self._received = 0  # octets of the request's body
-        self._sending: BodyReader | None = None
+        self._sending: BodySender | None = None
         self._status = 0
         self._octets = 0
+        self._answered_ns = 0
         self._lost = False
         self._broken = False  # what the client sends has no meaning any more
 
@@ -71,21 +76,38 @@ class HTTPProtocol(Protocol):
         if ITCPTransport.providedBy(self.transport):
             with suppress(OSError):  # a Unix socket is a TCP transport to Twisted, and has no such option
                 self.transport.setTcpNoDelay(True)
+        self._turn = getattr(self.transport, "turn", self.factory.monotonic)
+        self._tls = bool(ISSLTransport.providedBy(self.transport))
         self.transport.registerProducer(self, True)
-        self._timer.enter(Phase.IDLE)
+        self._timer.enter(IDLE)
 
     def dataReceived(self, octets: bytes) -> None:
-        if self._timer.phase is Phase.LINGER:
+        timer = self._timer
+        if timer.phase is LINGER:
             return
+        self._read_at = now = self._turn()
         if self._begun is None:
-            self._begun = self.factory.clocks()
-            self._peer = getattr(self.transport.getPeer(), "host", "-")  # behind a proxy, known only now
-        self._parser.feed(octets)
-        self._advance()
+            self._begun = now
+        request = self._parser.take_whole(octets) if timer.phase is IDLE and not self._advancing else None
+        if request is None:
+            self._parser.feed(octets)
+            self._advance()
+            return
+        # The short way, which nearly all requests take: one that comes whole while nothing else is
+        # under way. What the long way would look for besides is not there.
+        self._advancing = True
+        try:
+            self._begin(request)
+        finally:
+            self._advancing = False
+        if timer.phase is not IDLE or self._last or self._choked or self._answer or self._sending:
+            self._advance()
+        else:
+            timer.enter(IDLE)
 
     def readConnectionLost(self) -> None:
         self._read_closed = True
-        if self._timer.phase is Phase.LINGER:
+        if self._timer.phase is LINGER:
             self.transport.loseConnection()
         else:
             self._advance()
@@ -95,7 +117,7 @@ class HTTPProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._lost = True
-        self._timer.phase = Phase.LINGER
+        self._timer.phase = LINGER
         self._timer.cancel()
         if self._sending is not None:
             self._record()
@@ -108,7 +130,7 @@ class HTTPProtocol(Protocol):
 
     def resumeProducing(self) -> None:
         self._choked = False
-        if self._timer.phase is not Phase.LINGER:
+        if self._timer.phase is not LINGER:
             self._timer.enter(self._timer.phase)
             self._advance()
 
@@ -123,23 +145,18 @@ class HTTPProtocol(Protocol):
             return
         self._advancing = True
         try:
-            while not self._choked and self._timer.phase is not Phase.LINGER and self._step():
-                pass
+            while not self._choked and self._timer.phase is not LINGER:
+                if self._sending is not None:
+                    self._send_piece(self._sending)
+                elif self._answer is not None and self._wanted is None:
+                    break
+                elif self._last and self._answer is None:
+                    self._linger() if self._broken or self._parser.awaits_body else self._close()
+                elif not self._read_event():
+                    break
         finally:
             self._advancing = False
         self._wait()
-
-    def _step(self) -> bool:
-        """Do the next thing; False: something has to be waited for."""
-        if self._sending is not None:
-            self._send_piece(self._sending)
-            return True
-        if self._answer is not None and self._wanted is None:
-            return False
-        if self._last and self._answer is None:
-            self._linger() if self._broken or self._parser.awaits_body else self._close()
-            return True
-        return self._read_event()
 
     def _read_event(self) -> bool:
         """Take one event from the parser; False: there is none."""
@@ -147,10 +164,10 @@ class HTTPProtocol(Protocol):
             event = self._parser.next_event()
             if event is None and not self._read_closed:
                 return False
-            if event is None:
-                self._end_early()
-            elif isinstance(event, Request):
+            if isinstance(event, Request):
                 self._begin(event)
+            elif event is None:
+                self._end_early()
             elif event is END:
                 self._end_body()
             else:
@@ -161,14 +178,18 @@ class HTTPProtocol(Protocol):
 
     def _begin(self, request: Request) -> None:
         """Have a request answered."""
-        if not self.factory.take():
+        factory = self.factory
+        if factory.once and not factory.take():
             self._close()
             return
         self._received = 0
-        self._request = (
-            replace(request, body=ConnectionBody(self._read_body)) if self._parser.awaits_body else request
-        )
-        answer = self.factory.respond(self._request)
+        if self._parser.awaits_body:
+            request = request._replace(body=ConnectionBody(self._read_body))
+        self._request = request
+        # A second request may have been sent after the first was read, and with it.
+        factory.asked = factory.monotonic() if self._read_at is None else self._read_at
+        self._read_at = None
+        answer = factory.respond(request)
         if isinstance(answer, Response):
             self._respond(answer)
         else:
@@ -215,7 +236,9 @@ class HTTPProtocol(Protocol):
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
             wanted.done.errback(error)  # its answer, which waits for it, says so
-        elif self._parser.awaits_body or not self.factory.take():  # the head was answered already
+        elif self._parser.awaits_body or (
+            self.factory.once and not self.factory.take()
+        ):  # the head was answered already
             self._linger()
         else:
             self._request = None
@@ -229,31 +252,39 @@ class HTTPProtocol(Protocol):
         if self._lost:
             response.close()
             return
-        request = self._request
-        self._last = self._last or self._must_close(request)
-        seconds = self.factory.clocks().wall_ns // 1_000_000_000
-        head = response_head(response.status, respond.sent_fields(response, request, self._last, seconds))
+        request, body = self._request, response.body
+        option = ""
+        if (
+            self._last
+            or self.factory.closing
+            or request is None
+            or not request.persistent
+            or (self._parser.awaits_body and self._leaves_body(request))
+        ):
+            self._last, option = True, "close"
+        elif request.version < (1, 1):
+            option = "keep-alive"
+        bodiless = response.status in BODILESS or (request is not None and request.method == "HEAD")
         self._status = response.status
         self._octets = 0
-        bodiless = response.status in BODILESS or (request is not None and request.method == "HEAD")
-        if isinstance(response.body, bytes):
-            body = b"" if bodiless else response.body
-            self._octets = len(body)
-            self.transport.writeSequence([head, body])
+        self._answered_ns = now = self.factory.wall_ns()
+        head = (response.head or response_head(response)) + end_of_head(now // _SECOND, option)
+        if isinstance(body, bytes):
+            if not bodiless:
+                self._octets = len(body)
+                head += body
+            self.transport.write(head)
             self._record()
         else:
-            self._sending = BodyReader(response)
-            self.transport.write(head)
+            self._sending = BodySender(head, response, self.transport)
             if bodiless:
+                self.transport.write(head)
                 self._record()
-        self._advance()
+        if not self._advancing:
+            self._advance()
 
-    def _must_close(self, request: Request | None) -> bool:
-        """The connection cannot or shall not go on after the response to *request*."""
-        if request is None or self.factory.draining or self.factory.once or not request.persistent:
-            return True
-        if not self._parser.awaits_body:
-            return False
+    def _leaves_body(self, request: Request) -> bool:
+        """The client has not sent all of its request's body, and what is left is not worth reading."""
         return self._waits_for_continue(request) or self._parser.body_length > MAX_DISCARDED
 
     def _waits_for_continue(self, request: Request) -> bool:
@@ -261,45 +292,46 @@ class HTTPProtocol(Protocol):
         expects = "100-continue" in request.fields.tokens("expect") and request.version >= (1, 1)
         return expects and not self._received and not self._parser.buffered
 
-    def _send_piece(self, body: BodyReader) -> None:
+    def _send_piece(self, body: BodySender) -> None:
         try:
-            piece = body.read()
+            more = body.send()
         except FileChanged as error:
             self.log.warn("connection aborted, a file has changed while it was sent: {why}", why=error)
-            self._timer.phase = Phase.LINGER
+            self._timer.phase = LINGER
             self.transport.abortConnection()
             return
-        if piece:
-            self._octets += len(piece)
-            self.transport.write(piece)
-        else:
+        if not more:
             self._record()
 
     def _record(self) -> None:
         """The response is written, or the connection lost."""
         if self._sending is not None:
+            self._octets = self._sending.octets
             self._sending.close()
             self._sending = None
-        now = self.factory.clocks()
-        request, begun = self._request, self._begun or now
+        now = self.factory.monotonic()
+        parser, request, begun = self._parser, self._request, now if self._begun is None else self._begun
         self.answered = True
         self._request = None
-        self._begun = now if self._parser.buffered else None
-        if self._timer.phase is not Phase.LINGER:
-            self._timer.phase = Phase.IDLE  # whatever comes next has a deadline of its own
+        self._begun = now if parser.buffered else None
+        if self._timer.phase is not LINGER:
+            self._timer.phase = IDLE  # whatever comes next has a deadline of its own
+        if not self._peer:  # behind a proxy, it is known only once octets have come
+            self._peer = getattr(self.transport.getPeer(), "host", "-")
         self.factory.record(
-            Exchange(
-                peer=self._peer,
-                connection=self._number,
-                tls=bool(ISSLTransport.providedBy(self.transport)),
-                begun_ns=begun.wall_ns,
-                seconds=now.monotonic - begun.monotonic,
-                method=request.method if request else "",
-                start_line=self._parser.start_line,
-                status=self._status,
-                octets=self._octets,
-                referer=request.fields.get("referer") if request else None,
-                agent=request.fields.get("user-agent") if request else None,
+            _exchange(
+                (
+                    self._peer,
+                    self._number,
+                    self._tls,
+                    self._answered_ns,
+                    now - begun,
+                    request.method if request else "",
+                    parser.start_line,
+                    request.fields if request else NO_FIELDS,
+                    self._status,
+                    self._octets,
+                )
             )
         )
 
@@ -307,7 +339,7 @@ class HTTPProtocol(Protocol):
 
     def drain(self) -> None:
         """Close now if nothing is under way; else after the response that is."""
-        if self._timer.phase is Phase.IDLE:
+        if self._timer.phase is IDLE:
             self._close()
 
     def _close(self) -> None:
@@ -329,7 +361,7 @@ class HTTPProtocol(Protocol):
         self.transport.loseWriteConnection()
 
     def _leave(self, seconds: float) -> None:
-        self._timer.enter(Phase.LINGER, seconds)
+        self._timer.enter(LINGER, seconds)
         self.transport.unregisterProducer()
         self._resume_reading()
 
@@ -337,28 +369,30 @@ class HTTPProtocol(Protocol):
 
     def _wait(self) -> None:
         """Set the deadline for what is waited for now, and read only where there is room."""
-        if self._timer.phase is Phase.LINGER:
+        timer, parser = self._timer, self._parser
+        if timer.phase is LINGER:
             return
         phase = self._phase_now()
-        if phase is Phase.IDLE and self.factory.draining:
+        if phase is IDLE and self.factory.draining:
             self._close()
             return
-        if phase is not self._timer.phase or phase is Phase.IDLE:
-            self._timer.enter(phase)
-        if self._parser.buffered <= READ_AHEAD:
-            self._resume_reading()
-        elif phase in (Phase.STALL, Phase.ANSWER) and not self._paused:
+        if phase is IDLE or phase is not timer.phase:
+            timer.enter(phase)
+        if self._paused:
+            if parser.buffered <= READ_AHEAD:
+                self._resume_reading()
+        elif phase in _BUSY and parser.buffered > READ_AHEAD:
             self._paused = True
             self.transport.pauseProducing()
 
     def _phase_now(self) -> Phase:
         if self._choked or self._sending is not None:
-            return Phase.STALL
+            return STALL
         if self._answer is not None:
-            return Phase.ANSWER if self._wanted is None else Phase.BODY
-        if self._parser.awaits_body:
-            return Phase.BODY
-        return Phase.HEAD if self._parser.begun else Phase.IDLE
+            return ANSWER if self._wanted is None else BODY
+        if self._parser.quiet:
+            return IDLE
+        return BODY if self._parser.awaits_body else HEAD
 
     def _resume_reading(self) -> None:
         if self._paused:

@@ -41,7 +41,7 @@ class Site:
         instead = self.rules.fallback(request, path)
         if instead is not None:
             response.close()
-            page = replace(request, target=quote(instead))
+            page = request._replace(target=quote(instead))
             path, response = instead, self.rules.before(page, instead) or self._files(page)
         # Whether it is the page or a 404 depends on what the client accepts.
         return path, replace(response, fields=Fields((*response.fields, ("Vary", "Accept"))))

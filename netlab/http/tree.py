@@ -21,6 +21,7 @@ class Found:
 
     real: str
     name: str
+    asked: str  # the path that led there, perhaps through links
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Tree:
         """Look *path* up. Raises: PermissionError: something there cannot be looked at."""
         if not all(map(self.shows, path.segments)):
             return Missing()
-        real, status = self.look(join(self.root, *path.segments))
+        asked = join(self.root, *path.segments)
+        real, status = self.look(asked)
         if status is not None and stat.S_ISDIR(status.st_mode):
             if not path.folder and path.segments:
                 # Quoted anew: "/\evil.example" would lead a browser away from here.
@@ -72,10 +74,10 @@ class Tree:
                 return Redirect(f"{location}/{path.query}")
             index, status = self.look(join(real, self.index))
             if status is not None and stat.S_ISREG(status.st_mode):
-                return Found(index, self.index)
+                return Found(index, self.index, join(asked, self.index))
             return Folder(real)
         if status is not None and stat.S_ISREG(status.st_mode) and not path.folder:
-            return Found(real, path.segments[-1])
+            return Found(real, path.segments[-1], asked)
         return Missing()
 
     def siblings(self, found: Found) -> dict[str, str]:

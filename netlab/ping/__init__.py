@@ -1,9 +1,21 @@
-"""UDP ping: a reflector that may lose pings on purpose, and a prober that tells what was lost."""
+"""UDP ping: a reflector that may lose pings on purpose, and an instrument that tells what became of them."""
 
-from netlab.ping.client import Pinger
+from netlab.ping.client import Pinger, Samples
 from netlab.ping.impair import Impairment
-from netlab.ping.prober import Sample, State
+from netlab.ping.plan import Plan
+from netlab.ping.sample import Sample, State
 from netlab.ping.server import ReflectorProtocol
-from netlab.ping.stats import Summary
+from netlab.ping.stamping import StampReflector
+from netlab.ping.stats import Report
 
-__all__ = ["Impairment", "Pinger", "ReflectorProtocol", "Sample", "State", "Summary"]
+__all__ = [
+    "Impairment",
+    "Pinger",
+    "Plan",
+    "ReflectorProtocol",
+    "Report",
+    "Sample",
+    "Samples",
+    "StampReflector",
+    "State",
+]

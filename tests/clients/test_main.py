@@ -1,5 +1,6 @@
 """The command line: what each command is given, and how wrong usage ends."""
 
+import socket
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -14,9 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.clients import __main__ as program
 from netlab.clients import heartbeat, http, ping
 from netlab.clients.http import Wanted
+from netlab.clients.ping import Output
 from netlab.clients.running import WRONG_USAGE
 from netlab.http.location import location_of_file, location_of_url
 from netlab.http.tls import TLS
+from netlab.ping.plan import Plan
 
 # Arguments, and what the complaint names.
 WRONG = (
@@ -55,6 +58,19 @@ WRONG = (
     (["ping", "a", "--count", "9223372036854775808"], "is not a whole number"),
     (["ping", "a", "--timeout", "-1"], "'-1' is not a number of seconds"),
     (["ping", "a", "--timeout", "1e300"], "'1e300' is not a number of seconds"),
+    (["ping", "a", "--target", "b:c"], "'b:c' is not HOST, HOST:PORT or [V6]:PORT"),
+    (["ping", "a", "--target", "b:0"], "'0' is not a whole number"),
+    (["ping", "a", "--protocol", "icmp"], "'icmp'"),
+    (["ping", "a", "--poisson"], "a Poisson schedule needs its mean interval"),
+    (["ping", "a", "--key-file", "/nonexistent"], "cannot read the key file /nonexistent"),
+    (["ping", "a", "--key-file", __file__], "is no key file"),
+    (["ping", "a", "--size", "70000"], "'70000' is not a whole number"),
+    (["ping", "a", "--dscp", "64"], "'64' is not a whole number"),
+    (["ping", "a", "--ttl", "0"], "'0' is not a whole number"),
+    (["ping", "a", "--fail-loss", "101%"], "'101%' is not a percentage"),
+    (["ping", "a", "--fail-loss", "2"], "'2' is not a probability"),
+    (["ping", "a", "--fail-p99", "20 ms"], "'20 ms' is not a duration"),
+    (["ping", "a", "--live"], "--live draws on a terminal"),
     (["heartbeat"], "Missing argument"),
     (["heartbeat", "a", "--interval", "0"], "'0' is not a number of seconds"),
     (["heartbeat", "a", "--count", "x"], "'x' is not a whole number"),
@@ -62,12 +78,58 @@ WRONG = (
 
 # Arguments, the coroutine function that they call, and with what.
 RIGHT: tuple[tuple[list[str], Any, str, tuple[Any, ...]], ...] = (
-    (["ping", "a"], ping, "ping", ("a", 12000, 10, 1.0, False)),
+    (["ping", "a"], ping, "ping", ([("a", 12000)], Plan(), Output())),
     (
         ["ping", "a", "1", "--count", "3", "--timeout", "0.5", "--json"],
         ping,
         "ping",
-        ("a", 1, 3, 0.5, True),
+        ([("a", 1)], Plan(count=3, timeout=0.5), Output(style="json")),
+    ),
+    (
+        [
+            "ping",
+            "a",
+            "1",
+            "--target",
+            "b:2",
+            "--target",
+            "[::1]",
+            "--duration",
+            "9",
+            "--csv",
+            "-6",
+            "--explain",
+        ],
+        ping,
+        "ping",
+        (
+            [("a", 1), ("b", 2), ("::1", 12000)],
+            Plan(count=None, duration=9.0, family=socket.AF_INET6),
+            Output(style="csv", explain=True),
+        ),
+    ),
+    (
+        [
+            *("ping", "a", "--protocol", "stamp", "--no-options", "--interval", "0.01", "--poisson", "-4"),
+            *("--size", "200", "--dscp", "46", "--ttl", "9", "--histogram"),
+            *("--fail-loss", "1%", "--fail-p99", "20ms"),
+        ],
+        ping,
+        "ping",
+        (
+            [("a", 12000)],
+            Plan(
+                protocol="stamp",
+                options=False,
+                interval=0.01,
+                poisson=True,
+                family=socket.AF_INET,
+                size=200,
+                dscp=46,
+                ttl=9,
+            ),
+            Output(histogram=True, fail_loss=0.01, fail_p99=0.02),
+        ),
     ),
     (["heartbeat", "a"], heartbeat, "beat", ("a", 13000, 1.0, None)),
     (["heartbeat", "a", "5", "--interval", "2", "--count", "7"], heartbeat, "beat", ("a", 5, 2.0, 7)),

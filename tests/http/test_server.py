@@ -18,11 +18,11 @@ class ExchangeTests(SynchronousTestCase):
     """Requests and their responses."""
 
     def test_whole_response(self) -> None:
-        """To the octet: status line, Date, Server, the answer's fields, length, empty line, body."""
+        """To the octet: status line, Server, the answer's fields, length, Date, empty line, body."""
         self.assertEqual(
             Client().send(get()),
-            b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: netlab\r\n"
-            b"Content-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world\n",
+            b"HTTP/1.1 200 OK\r\nServer: netlab\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n"
+            b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nHello, world\n",
         )
 
     def test_head(self) -> None:
@@ -387,7 +387,8 @@ class RecordTests(SynchronousTestCase):
         client.send(get("/a?b", "Referer: r", "User-Agent: u"))
         (exchange,) = client.exchanges
         self.assertEqual((exchange.start_line, exchange.status), (b"GET /a?b HTTP/1.1", 200))
-        self.assertEqual((exchange.octets, exchange.referer, exchange.agent), (13, "r", "u"))
+        fields = exchange.fields
+        self.assertEqual((exchange.octets, fields.get("referer"), fields.get("user-agent")), (13, "r", "u"))
         self.assertEqual(exchange.peer, "192.168.1.1")
 
     def test_refused_request(self) -> None:

@@ -1,6 +1,7 @@
 """The options of netlab-http, and what they are wired to."""
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.daemon import StartRefused
 from netlab.http.log import AccessLog
+from netlab.http.rules import Rules
 from netlab.http.tap import Options, makeService
 from tests.http.wire import exchange, folder, get, responses
 
@@ -50,6 +52,11 @@ class OptionsTests(SynchronousTestCase):
             ["--access-log", str(self.root / "nothing" / "log")],
             ["--access-log-format", "xml"],
             ["--grace", "soon"],
+            ["--workers", "0"],
+            ["--workers", "-1"],
+            ["--workers", "257"],
+            ["--workers", "two"],
+            ["--workers", "2", "--once"],
             ["--colour"],
             ["stray"],
         ):
@@ -57,6 +64,39 @@ class OptionsTests(SynchronousTestCase):
                 error = self.assertRaises(usage.UsageError, self.parse, *arguments)
                 self.assertNotIn("\n", str(error))
         self.assertRaises(usage.UsageError, Options().parseOptions, [])
+
+    def test_paths(self) -> None:
+        """What the user named is meant where it was named, wherever the daemon goes."""
+        here = os.getcwd()
+        self.addCleanup(os.chdir, here)
+        os.chdir(self.root)
+        (self.root / "rules").write_text("")
+        options = self.parse("--root", ".", "--config", "rules", "--access-log", "log")
+        for name, path in (("root", ""), ("config", "rules"), ("access-log", "log")):
+            self.assertEqual(options[name], os.path.join(os.getcwd(), path).rstrip("/"))
+        self.assertEqual(self.parse("--access-log", "-")["access-log"], "-")
+
+    def test_words(self) -> None:
+        """A worker reads the same options, all but who else there is and what only the parent has."""
+        (self.root / "rules").write_text('spa = {fallback = "/index.html"}')
+        given = self.parse(
+            *("--index", "a b.html", "--grace", "0.00001", "--listing", "--admin", "9000", "--workers", "3"),
+            *("--config", str(self.root / "rules"), "--access-log", "-", "--access-log-format", "json"),
+            *("--listen", "8000", "--listen", "haproxy:systemd:domain=INET:index=0"),
+        )
+        read = Options()
+        read.parseOptions(given.words())
+        different = {name for name in given if given[name] != read[name]}
+        self.assertEqual(different, {"workers", "admin", "listen"})
+        self.assertEqual(read["listen"], ["tcp:8000:interface=127.0.0.1", "haproxy:tcp:0"])
+        self.assertEqual((read["workers"], read["admin"]), (1, None))
+
+    def test_rules_by_hand(self) -> None:
+        """Rules that stand in no file cannot be handed to a worker, and that is one line."""
+        options = self.parse("--workers", "2")
+        options["rules"] = Rules(spa="/index.html")
+        error = self.assertRaises(StartRefused, makeService, options, MemoryReactorClock())
+        self.assertEqual(str(error), "netlab-http: rules reach --workers only by a --config file")
 
 
 class ServiceTests(SynchronousTestCase):
@@ -97,10 +137,13 @@ class ServiceTests(SynchronousTestCase):
         service = self.make("--access-log", str(log))
         service.startService()
         self.ask()
+        self.reactor.advance(0.1)
         before, line = log.read_text().splitlines()
         self.assertEqual(before, "before")
         self.assertIn('"GET / HTTP/1.1" 200 4 "-" "-"', line)
+        self.ask()
         self.successResultOf(service.stopService())
+        self.assertEqual(len(log.read_text().splitlines()), 3)
 
     def test_admin(self) -> None:
         """The administrator's endpoint tells what the server has done."""
@@ -114,6 +157,9 @@ class ServiceTests(SynchronousTestCase):
         protocol.makeConnection(transport)
         protocol.dataReceived(get("/metrics"))
         self.assertIn(b'netlab_http_requests_total{method="GET",status="200"} 1.0', transport.value())
+        transport.clear()
+        protocol.dataReceived(get("/healthz"))
+        self.assertEqual(responses(transport.value())[0][::2], (200, b"ok\n"))
 
     def test_once(self) -> None:
         """After one request the reactor stops."""
@@ -148,20 +194,20 @@ class AccessLogTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         log = AccessLog(None)
         log.open()
-        log.record(EXCHANGE)
+        log.record([EXCHANGE])
         self.assertIn('"GET / HTTP/1.1" 200', events[-1]["line"])
         log.close()
 
     def test_standard_output(self) -> None:
         """A dash is standard output, which stays open."""
-        stream = io.StringIO()
+        stream = io.TextIOWrapper(io.BytesIO())
         self.patch(sys, "__stdout__", stream)
         log = AccessLog("-")
         log.open()
-        log.record(EXCHANGE)
+        log.record([EXCHANGE])
         log.close()
-        log.record(EXCHANGE)
-        self.assertEqual(stream.getvalue().count("\n"), 1)
+        log.record([EXCHANGE])
+        self.assertEqual(stream.buffer.getvalue().count(b"\n"), 1)  # type: ignore[attr-defined]
 
     def test_full_disk(self) -> None:
         """Where a line cannot be written, that is logged, and the server goes on."""
@@ -170,6 +216,6 @@ class AccessLogTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, events.append)
         log = AccessLog("/dev/full")
         log.open()
-        log.record(EXCHANGE)
+        log.record([EXCHANGE])
         self.assertIn("No space left", str(events[-1]["error"]))
         log.close()

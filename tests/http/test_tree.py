@@ -47,11 +47,11 @@ def status(path: str) -> os.stat_result:
 TREE = Tree("/www", "index.html", resolve, status)
 
 NAMES = {
-    "/": Found("/www/index.html", "index.html"),
-    "/a.txt": Found("/www/a.txt", "a.txt"),
-    "/a.txt?x": Found("/www/a.txt", "a.txt"),
-    "/in": Found("/www/a.txt", "in"),
-    "/docs/": Found("/www/docs/index.html", "index.html"),
+    "/": Found("/www/index.html", "index.html", "/www/index.html"),
+    "/a.txt": Found("/www/a.txt", "a.txt", "/www/a.txt"),
+    "/a.txt?x": Found("/www/a.txt", "a.txt", "/www/a.txt"),
+    "/in": Found("/www/a.txt", "in", "/www/in"),
+    "/docs/": Found("/www/docs/index.html", "index.html", "/www/docs/index.html"),
     "/docs": Redirect("/docs/"),
     "/bare/": Folder("/www/bare"),
     "/nested/": Folder("/www/nested"),
@@ -95,7 +95,7 @@ class TreeTests(SynchronousTestCase):
     def test_root_of_all(self) -> None:
         """The root of the file system can be the root too."""
         tree = Tree("/", "index.html", resolve, status)
-        self.assertEqual(tree.find(parse_path("/www/a.txt")), Found("/www/a.txt", "a.txt"))
+        self.assertEqual(tree.find(parse_path("/www/a.txt")), Found("/www/a.txt", "a.txt", "/www/a.txt"))
 
     def test_real_links(self) -> None:
         """A link inside the root is followed; one that leaves it, by whatever way, is not."""
@@ -109,7 +109,7 @@ class TreeTests(SynchronousTestCase):
         (root / "up").symlink_to("..")
         (root / "loop").symlink_to("loop")
         tree = Tree(str(root), "index.html", lambda path: os.path.realpath(path, strict=True), os.stat)
-        self.assertEqual(tree.find(parse_path("/in")), Found(str(root / "a"), "in"))
+        self.assertEqual(tree.find(parse_path("/in")), Found(str(root / "a"), "in", str(root / "in")))
         for target in ("/out", "/up", "/up/", "/up/secret", "/loop"):
             with self.subTest(target=target):
                 self.assertIsInstance(tree.find(parse_path(target)), Missing)

@@ -4,14 +4,15 @@ import json
 import os
 import tempfile
 
+from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.http.access import combined_line, json_line
-from netlab.http.body import PIECE, BodyReader, FileChanged
+from netlab.http.access import combined_lines, json_lines
+from netlab.http.body import PIECE, BodySender, FileChanged
 from netlab.http.dates import imf_fixdate, log_date
 from netlab.http.media import MEDIA_TYPES, is_text, media_type
 from netlab.http.message import Fields, FileSlice, Request, Response
-from netlab.http.serialize import request_head, require_sendable, response_head
+from netlab.http.serialize import end_of_head, request_head, require_sendable, response_head
 from tests.http.wire import exchange
 
 
@@ -101,8 +102,17 @@ class SerializeTests(SynchronousTestCase):
         """To the octet; an unknown status has no reason."""
         fields = (("A", "b"), ("C", "d\xe9"))
         self.assertEqual(request_head("GET", "/", fields), b"GET / HTTP/1.1\r\nA: b\r\nC: d\xe9\r\n\r\n")
-        self.assertEqual(response_head(404, ()), b"HTTP/1.1 404 Not Found\r\n\r\n")
-        self.assertEqual(response_head(299, ()), b"HTTP/1.1 299 \r\n\r\n")
+        self.assertEqual(
+            response_head(Response(404, Fields(fields), b"xy")),
+            b"HTTP/1.1 404 Not Found\r\nServer: netlab\r\nA: b\r\nC: d\xe9\r\nContent-Length: 2\r\n",
+        )
+        self.assertEqual(response_head(Response(204)), b"HTTP/1.1 204 No Content\r\nServer: netlab\r\n")
+        start = b"HTTP/1.1 299 \r\n"
+        self.assertEqual(response_head(Response(299))[: len(start)], start)
+        self.assertEqual(end_of_head(0), b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n")
+        self.assertEqual(
+            end_of_head(0, "close"), b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nConnection: close\r\n\r\n"
+        )
 
     def test_not_sendable(self) -> None:
         """No field can end its line, or the header section."""
@@ -126,23 +136,27 @@ class AccessTests(SynchronousTestCase):
     def test_combined(self) -> None:
         """The Combined Log Format."""
         self.assertEqual(
-            combined_line(exchange(peer="::1")),
+            combined_lines([exchange(peer="::1")])[0],
             '::1 - - [06/Nov/1994:08:49:37 +0000] "GET / HTTP/1.1" 200 13 "-" "curl/8"',
         )
 
     def test_escaped(self) -> None:
         """Nothing that a stranger sends ends the quotes, the line, or drives a terminal."""
-        odd = exchange(start_line=b'GET /"\n\x1b[2J\x80', status=400, referer='a"b\\', agent="\u00e9")
-        line = combined_line(odd)
+        odd = exchange(
+            start_line=b'GET /"\n\x1b[2J\x80',
+            status=400,
+            fields=Fields((("Referer", 'a"b\\'), ("User-Agent", "\u00e9"))),
+        )
+        line = combined_lines([odd])[0]
         self.assertIn(r'"GET /\x22\x0a\x1b[2J\x80" 400 13 "a\x22b\x5c" "\xe9"', line)
         self.assertTrue(line.isascii() and line.isprintable())
-        self.assertTrue(json_line(odd).isascii())
-        self.assertEqual(json.loads(json_line(odd))["request"], 'GET /"\n\x1b[2J\x80')
+        self.assertTrue(json_lines([odd])[0].isascii())
+        self.assertEqual(json.loads(json_lines([odd])[0])["request"], 'GET /"\n\x1b[2J\x80')
 
     def test_json(self) -> None:
         """One object a line, times in seconds."""
         self.assertEqual(
-            json.loads(json_line(exchange())),
+            json.loads(json_lines([exchange()])[0]),
             {
                 "time": 784_111_777.0,
                 "peer": "127.0.0.1",
@@ -159,25 +173,45 @@ class AccessTests(SynchronousTestCase):
         )
 
 
-class BodyReaderTests(SynchronousTestCase):
-    """A slice of a file in pieces."""
+class BodySenderTests(SynchronousTestCase):
+    """A body in pieces, where the transport cannot send files."""
+
+    def sender(self, *parts: bytes | FileSlice, head: bytes = b"") -> tuple[BodySender, StringTransport]:
+        transport = StringTransport()
+        return BodySender(head, Response(200, body=parts), transport), transport
 
     def test_pieces(self) -> None:
-        """Its octets, in pieces of bounded size, and then nothing."""
+        """Head and octets, in pieces of bounded size, up to the end."""
         with tempfile.TemporaryFile() as file:
             file.write(b"ab" + bytes(PIECE + 5) + b"z")
             file.flush()
-            reader = BodyReader(Response(200, body=FileSlice(file, 1, PIECE + 6)))
-            pieces = [reader.read(), reader.read(), reader.read()]
-            self.assertEqual([len(piece) for piece in pieces], [PIECE, 6, 0])
-            self.assertEqual(b"".join(pieces), b"b" + bytes(PIECE + 5))
+            sender, transport = self.sender(FileSlice(file, 1, PIECE + 6), b"<>", head=b"HEAD")
+            lengths = []
+            while sender.send():
+                lengths.append(len(transport.value()) - sum(lengths))
+            self.assertEqual(lengths, [4 + PIECE, 6, 2])
+            self.assertEqual(transport.value(), b"HEADb" + bytes(PIECE + 5) + b"<>")
+            self.assertEqual(sender.octets, PIECE + 8)
+
+    def test_nothing(self) -> None:
+        """Where no octet is to be sent, the head is."""
+        sender, transport = self.sender(b"", head=b"HEAD")
+        self.assertFalse(sender.send())
+        self.assertEqual((transport.value(), sender.octets), (b"HEAD", 0))
+
+    def test_empty_slice(self) -> None:
+        """A slice of no octets does not hold the others up."""
+        with tempfile.TemporaryFile() as file:
+            sender, transport = self.sender(FileSlice(file, 0, 0), b"x", head=b"HEAD")
+            while sender.send():
+                pass
+            self.assertEqual(transport.value(), b"HEADx")
 
     def test_changed(self) -> None:
         """A file that is too short, or cannot be read, is told."""
         with tempfile.TemporaryFile() as file:
-            reader = BodyReader(Response(200, body=FileSlice(file, 0, 1)))
-            self.assertRaises(FileChanged, reader.read)
+            self.assertRaises(FileChanged, self.sender(FileSlice(file, 0, 1))[0].send)
         reader, writer = os.pipe()
         self.addCleanup(os.close, writer)
         with os.fdopen(reader, "rb") as pipe:
-            self.assertRaises(FileChanged, BodyReader(Response(200, body=FileSlice(pipe, 0, 1))).read)
+            self.assertRaises(FileChanged, self.sender(FileSlice(pipe, 0, 1))[0].send)

@@ -10,7 +10,6 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.clocks import Instant
 from netlab.http.access import Exchange
 from netlab.http.factory import HTTPFactory
 from netlab.http.message import Answer, Fields, Request, Response
@@ -37,14 +36,13 @@ def exchange(**changes: Any) -> Exchange:
         "peer": "127.0.0.1",
         "connection": 1,
         "tls": False,
-        "begun_ns": 784_111_777 * 10**9,
+        "answered_ns": 784_111_777 * 10**9,
         "seconds": 0.25,
         "method": "GET",
         "start_line": b"GET / HTTP/1.1",
+        "fields": Fields((("User-Agent", "curl/8"),)),
         "status": 200,
         "octets": 13,
-        "referer": None,
-        "agent": "curl/8",
     }
     return Exchange(**{**plain, **changes})
 
@@ -52,6 +50,11 @@ def exchange(**changes: Any) -> Exchange:
 def get(target: str = "/", *lines: str, version: str = "HTTP/1.1", method: str = "GET") -> bytes:
     """A request in octets; *lines* follow its Host."""
     return "\r\n".join([f"{method} {target} {version}", "Host: a", *lines, "", ""]).encode("latin-1")
+
+
+def answered(method: str, status: int, octets: int, seconds: float) -> list[Exchange]:
+    """One exchange, as it is counted."""
+    return [exchange(method=method, status=status, octets=octets, seconds=seconds)]
 
 
 class Client:
@@ -64,7 +67,8 @@ class Client:
             self.clock,
             answers,
             record=self.exchanges.append,
-            clocks=lambda: Instant(self.clock.seconds(), 784_111_777_000_000_000),
+            monotonic=self.clock.seconds,
+            wall_ns=lambda: 784_111_777_000_000_000,
             **options,
         )
         self.connect()

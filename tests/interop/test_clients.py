@@ -191,7 +191,7 @@ def test_ping_statuses(tmp_path: Path) -> None:
     assert lost.returncode == 1
     lines = lost.stdout.decode().splitlines()
     assert lines[:10] == [f"Ping {number}: Request timed out" for number in range(1, 11)]
-    assert lines[11:] == ["10 sent, 0 received, 100.0% loss"]
+    assert lines[11] == "10 sent, 0 received, 100.0% loss"
     assert b"Traceback" not in lost.stderr
 
 

@@ -24,6 +24,7 @@ from tests.processes import (
     require_program,
     run,
     started,
+    until,
 )
 
 MIB = 2**20
@@ -148,11 +149,9 @@ def test_hang_up(tmp_path: Path) -> None:
         get(web.port)
         log.rename(tmp_path / "rotated")
         web.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + PATIENCE
-        while not log.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(log.exists)
         get(web.port, "/style.css")
-        assert "/style.css" in log.read_text()
+        until(lambda: "/style.css" in log.read_text())
         assert "/style.css" not in (tmp_path / "rotated").read_text()
         assert web.stop() == 0
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import DatagramProtocol, Factory
 from twisted.internet.task import deferLater
 
-from netlab.udp import UDPService
+from netlab.udp import DatagramPort, UDPService
 
 reactor: Any = global_reactor
 PATIENCE = 20.0  # seconds that a test may take
@@ -38,9 +38,11 @@ async def tcp_port(factory: Factory, host: str = "127.0.0.1") -> AsyncIterator[i
 
 
 @asynccontextmanager
-async def udp_port(protocol: DatagramProtocol, host: str = "127.0.0.1") -> AsyncIterator[int]:
+async def udp_port(
+    protocol: DatagramProtocol, host: str = "127.0.0.1", kind: type[DatagramPort] = DatagramPort
+) -> AsyncIterator[int]:
     """Give *protocol* a UDP port of the system's choice, as the daemons do."""
-    service = UDPService((host, 0), protocol, reactor)
+    service = UDPService((host, 0), protocol, reactor, kind)
     service.privilegedStartService()
     service.startService()
     transport: Any = protocol.transport

@@ -1,15 +1,19 @@
 """The reflector: what it answers, what it loses on purpose, and what it never answers."""
 
 import itertools
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.clocks import Instant
+from netlab.clocks import Instant, Reception
 from netlab.errors import WireError
+from netlab.ping import server
+from netlab.ping.dialect import Stamp
 from netlab.ping.impair import MAX_PEERS, Impairment
+from netlab.ping.ntp import ErrorEstimate, decode_time
 from netlab.ping.reflector import REPLIES, UNANSWERED_PORTS, Dropped, Reflector
 from netlab.ping.server import ReflectorProtocol
-from netlab.testing import MemoryPort
+from netlab.testing import MemoryPort, TestClocks
 
 PEER = ("127.0.0.1", 4000)
 NOW = Instant(0.0, 0)
@@ -32,7 +36,7 @@ class ReflectorTests(SynchronousTestCase):
             with self.subTest(reply=reply, datagram=datagram[:20]):
                 reflector = Reflector(REPLIES[reply])
                 self.assertEqual(reflector.receive(datagram, PEER, NOW), [])
-                self.assertEqual(reflector.outgoing(NOW), [(answer, PEER)])
+                self.assertEqual([reply[:2] for reply in reflector.outgoing(NOW)], [(answer, PEER)])
                 self.assertEqual(reflector.outgoing(NOW), [])
                 self.assertLessEqual(len(answer), len(datagram))
 
@@ -115,3 +119,51 @@ class ServerTests(SynchronousTestCase):
             protocol.counts_line(),
             "1 pings received, 0 answered, 1 dropped on purpose; 1 other datagrams refused",
         )
+
+    def test_stamps(self) -> None:
+        """What the kernel told of a request stands in the answer; what it tells of that, in the next one."""
+        clocks = TestClocks()
+        protocol = ReflectorProtocol(clocks=clocks)
+        port = MarkedPort(("127.0.0.1", 12000), protocol)
+        dialect = Stamp(7, dscp=10)
+        for number in range(2):
+            request = dialect.request(number, clocks().wall_ns, number)
+            protocol.stampedReceived(request, PEER, Reception(clocks().wall_ns - 5_000, 61, 40))
+            protocol.departed(port.tokens[-1], clocks().wall_ns + 20_000)
+            clocks.advance(1)
+        first, second = (dialect.answer(datagram) for datagram, _ in port.written)
+        self.assertEqual((first.ttl, first.received_ns), (61, clocks().wall_ns - 2 * 10**9 - 5_000))
+        self.assertEqual(first.service and first.service.received, 10)
+        assert second.follow_up is not None
+        assert first.sent_ns is not None
+        left = decode_time(second.follow_up.sent)
+        self.assertEqual((second.follow_up.sequence, left - first.sent_ns), (0, 20_000))
+        self.assertEqual(port.tos, 40)
+
+    def test_clock(self) -> None:
+        """What an answer says of our clock is looked up now and then."""
+        clocks, asked = TestClocks(), list[float]()
+
+        def clock_error() -> float | None:
+            asked.append(clocks.clock.seconds())
+            return None if len(asked) == 1 else 0.001
+
+        self.patch(server, "clock_error", clock_error)
+        protocol = ReflectorProtocol(clocks=clocks)
+        MemoryPort(("127.0.0.1", 12000), protocol)
+        for _ in range(40):
+            protocol.datagramReceived(b"Ping 1 T", PEER)
+            clocks.advance(1)
+        self.assertEqual(asked, [0.0, 17.0, 34.0])
+        self.assertEqual(protocol.reflector.stamp.clock_error, ErrorEstimate(0.001, synchronised=True))
+
+
+class MarkedPort(MemoryPort):
+    """A port in memory that keeps what else it is told."""
+
+    def stamped_write(
+        self, datagram: bytes, peer: Any, token: object = None, tos: int | None = None, ttl: int | None = None
+    ) -> None:
+        self.write(datagram, peer)
+        self.tokens = [*getattr(self, "tokens", []), token]
+        self.tos = tos

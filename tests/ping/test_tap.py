@@ -1,5 +1,6 @@
 """The options of netlab-ping, and what they are wired to."""
 
+from tempfile import NamedTemporaryFile
 from typing import Any
 from unittest import mock
 
@@ -9,8 +10,8 @@ from twisted.logger import globalLogPublisher
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab import udp
 from netlab.daemon import StartRefused
+from netlab.ping import tap
 from netlab.ping.tap import Options, makeService
 
 
@@ -35,6 +36,16 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(options["listen"], [("127.0.0.1", 1), ("::1", 2)])
         self.assertEqual((options["seed"], options["loss"]), (7, 0.0))
 
+    def test_stamp(self) -> None:
+        """How STAMP is answered: with a key out of a file, stateless, short requests too."""
+        with NamedTemporaryFile() as key:
+            key.write(b"secret\n")
+            key.flush()
+            options = parse("--key-file", key.name, "--stateless", "--answer-short")
+        self.assertEqual((options["key-file"], options["stateless"]), (b"secret", True))
+        self.assertEqual(options["answer-short"], True)
+        self.assertEqual((parse()["stateless"], parse()["answer-short"]), (False, False))
+
     def test_wrong(self) -> None:
         """Each mistake is one line."""
         for arguments in (
@@ -42,6 +53,7 @@ class OptionsTests(SynchronousTestCase):
             ["--seed", "x"],
             ["--reply", "lower"],
             ["--listen", "12000"],
+            ["--key-file", "/nonexistent"],
             ["stray"],
         ):
             with self.subTest(arguments=arguments):
@@ -72,7 +84,7 @@ class ServiceTests(SynchronousTestCase):
     """What runs, and what it says."""
 
     def setUp(self) -> None:
-        self.patch(udp, "DatagramPort", Port)
+        self.patch(tap, "StampedPort", Port)
         self.patch(Port, "taken", False)
         self.reactor: Any = MemoryReactorClock()
         self.events: list[Any] = []
