@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet import defer
@@ -37,20 +37,20 @@ class Fetched:
     timing: Timing
 
 
-@dataclass(frozen=True, slots=True)
 class Collected:
     """A sink that keeps a body of at most *limit* octets."""
 
-    limit: int = MAX_COLLECTED
-    pieces: list[bytes] = field(default_factory=list)
+    def __init__(self, limit: int = MAX_COLLECTED) -> None:
+        self.body = bytearray()
+        self._limit = limit
 
     def begin(self, head: ResponseHead) -> None:
-        self.pieces.clear()
+        self.body.clear()
 
     def write(self, octets: bytes) -> None:
-        self.pieces.append(octets)
-        if sum(map(len, self.pieces)) > self.limit:
-            raise TooLong(f"the body is longer than {self.limit} octets")
+        self.body += octets
+        if len(self.body) > self._limit:
+            raise TooLong(f"the body is longer than {self._limit} octets")
 
 
 class HTTPClient:
@@ -150,7 +150,7 @@ class HTTPClient:
             if gate.following is None:
                 if decoded is not None and outgoing.method != "HEAD":
                     decoded.finish()
-                body = b"".join(target.pieces) if isinstance(target, Collected) else b""
+                body = bytes(target.body) if isinstance(target, Collected) else b""
                 return Fetched(head, body, outgoing.location, marks.timing(self._reactor.seconds()))
             outgoing = gate.following
             trace.note(f"redirected to {outgoing.location.url}")
