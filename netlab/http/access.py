@@ -69,7 +69,7 @@ def json_lines(exchanges: Iterable[Exchange]) -> list[str]:
 LINES = {"combined": combined_lines, "json": json_lines}
 
 
-@lru_cache(1_024)
+@lru_cache(4_096)
 def _escaped(text: str | bytes) -> str:
     characters = text if isinstance(text, str) else text.decode("latin-1")
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", characters)

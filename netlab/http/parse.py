@@ -55,10 +55,37 @@ class KnownHeads:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self.requests: dict[bytes, tuple[bytes, Request]] = {}  # without a body; the first is the start line
         self._limits = limits
+        self._requests: dict[bytes, tuple[bytes, Request]] = {}
+        self._strange = 0  # requests that came while there was no room for them
         self._lines: dict[bytes, tuple[str, str]] = {}
         self._sections: dict[bytes, Head] = {}
+
+    def whole(self, octets: bytes) -> tuple[bytes, Request] | None:
+        """The start line and the request that *octets* are, without a body, if both its parts are known."""
+        known = self._requests.get(octets)
+        if known is not None:
+            return known
+        start, _, rest = octets.partition(b"\r\n")
+        line, head = self._lines.get(start), self._sections.get(rest[:-2])
+        if line is None or head is None or head.length or rest[-2:] != b"\r\n":
+            return None
+        known = start, Request(*line, (1, 1), head.fields)
+        self._meet(octets, known)
+        return known
+
+    def _meet(self, octets: bytes, request: tuple[bytes, Request]) -> None:
+        """
+        Remember a request while there is room. Of more different ones than that, to replace one by the
+        next would cost more than it saves: they begin anew only now and then.
+        """
+        if len(self._requests) < 1_024:
+            self._requests[octets] = request
+        else:
+            self._strange += 1
+            if self._strange >= 65_536:
+                self._strange = 0
+                self._requests.clear()
 
     def line(self, octets: bytes) -> tuple[str, str] | None:
         """The method and the target of a request line of HTTP/1.1, without its CRLF; None: it is none."""
@@ -211,10 +238,13 @@ class RequestParser(MessageParser):
         """
         Read *octets* as just one request without a body, in place of `feed` and `next_event`.
 
-        None: they are something else, or something comes before them; they are still to be fed.
+        None: they are something else, something comes before them, or a part of them was never met:
+        they are still to be fed.
         """
-        known = self._known.requests.get(octets)
-        if known is None or self._buffer or self._fresh or self._line or self._body:
+        if self._buffer or self._fresh or self._line or self._body:
+            return None
+        known = self._known.whole(octets)
+        if known is None:
             return None
         self.start_line, request = known
         return request
@@ -236,10 +266,7 @@ class RequestParser(MessageParser):
         if head.length:
             self._keep()
             self._body = self._framed(head.length)
-        request = Request(*line, (1, 1), head.fields)
-        if not self._fresh and not head.length and len(octets) <= 2_048:
-            _remember(self._known.requests, octets, (start, request), 1_024)
-        return request
+        return Request(*line, (1, 1), head.fields)
 
     def _take_request_line(self) -> bool:
         self.start_line = bytes(self._buffer[:256])
