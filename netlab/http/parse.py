@@ -39,6 +39,14 @@ _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 
 
+class Line(NamedTuple):
+    """A request line of HTTP/1.1."""
+
+    octets: bytes  # without its CRLF
+    method: str
+    target: str
+
+
 class Head(NamedTuple):
     """A header section of a request of HTTP/1.1."""
 
@@ -58,7 +66,7 @@ class KnownHeads:
         self._limits = limits
         self._requests: dict[bytes, tuple[bytes, Request]] = {}
         self._strange = 0  # requests that came while there was no room for them
-        self._lines: dict[bytes, tuple[str, str]] = {}
+        self._lines: dict[bytes, Line] = {}
         self._sections: dict[bytes, Head] = {}
 
     def whole(self, octets: bytes) -> tuple[bytes, Request] | None:
@@ -70,7 +78,8 @@ class KnownHeads:
         line, head = self._lines.get(start), self._sections.get(rest[:-2])
         if line is None or head is None or head.length or rest[-2:] != b"\r\n":
             return None
-        known = start, Request(*line, (1, 1), head.fields)
+        start, method, target = line
+        known = start, Request(method, target, (1, 1), head.fields)
         self._meet(octets, known)
         return known
 
@@ -79,23 +88,23 @@ class KnownHeads:
         Remember a request while there is room. Of more different ones than that, to replace one by the
         next would cost more than it saves: they begin anew only now and then.
         """
-        if len(self._requests) < 1_024:
+        if len(self._requests) < 128:
             self._requests[octets] = request
         else:
             self._strange += 1
-            if self._strange >= 65_536:
+            if self._strange >= 8_192:
                 self._strange = 0
                 self._requests.clear()
 
-    def line(self, octets: bytes) -> tuple[str, str] | None:
-        """The method and the target of a request line of HTTP/1.1, without its CRLF; None: it is none."""
+    def line(self, octets: bytes) -> Line | None:
+        """What a request line of HTTP/1.1, without its CRLF, says; None: it is none."""
         known = self._lines.get(octets)
         if known is not None:
             return known
         match = _REQUEST_LINE.fullmatch(octets) if len(octets) <= self._limits.start_line else None
         if match is None or match[3] != b"1" or match[4] == b"0":
             return None
-        line = match[1].decode("ascii"), match[2].decode("ascii")
+        line = Line(octets, match[1].decode("ascii"), match[2].decode("ascii"))
         if len(octets) <= 256:
             _remember(self._lines, octets, line, 2_048)
         return line
@@ -266,7 +275,7 @@ class RequestParser(MessageParser):
         if head.length:
             self._keep()
             self._body = self._framed(head.length)
-        return Request(*line, (1, 1), head.fields)
+        return Request(line.method, line.target, (1, 1), head.fields)
 
     def _take_request_line(self) -> bool:
         self.start_line = bytes(self._buffer[:256])
