@@ -75,8 +75,8 @@ class KnownHeads:
         if known is not None:
             return known
         start, _, rest = octets.partition(b"\r\n")
-        line, head = self._lines.get(start), self._sections.get(rest[:-2])
-        if line is None or head is None or head.length or rest[-2:] != b"\r\n":
+        line, head = self._lines.get(start), self._sections.get(rest)
+        if line is None or head is None or head.length:
             return None
         start, method, target = line
         known = start, Request(method, target, (1, 1), head.fields)
@@ -110,11 +110,11 @@ class KnownHeads:
         return line
 
     def section(self, octets: bytes) -> Head | None:
-        """The header section of these field lines, each with its CRLF; None: one of them is not valid."""
+        """The header section that these octets are, with its empty line; None: a line of it is not valid."""
         known = self._sections.get(octets)
         if known is not None:
             return known
-        fields = read_fields(octets, self._limits)
+        fields = read_fields(octets[:-2], self._limits)
         if fields is None:
             return None
         head = Head(fields, require_framing(Request("", "", (1, 1), fields)))
@@ -262,7 +262,7 @@ class RequestParser(MessageParser):
         """Read a request of HTTP/1.1 whose head is at hand; None: it is not, or not valid."""
         octets = self._fresh
         end = octets.find(b"\r\n\r\n")
-        start, _, section = octets[: end + 2].partition(b"\r\n")
+        start, _, section = octets[: end + 4].partition(b"\r\n")
         line = self._known.line(start) if end >= 0 else None
         if line is None:
             return None
