@@ -19,7 +19,9 @@ from netlab.clients.running import WRONG_USAGE, complain, run
 from netlab.heartbeat.signing import derive
 from netlab.heartbeat.style import Style
 from netlab.heartbeat.wire import FORMS
-from netlab.http.client import location_of_file, location_of_url
+from netlab.http.location import Location, location_of_file, location_of_url
+from netlab.http.serialize import require_sendable
+from netlab.http.tls import TLS
 from netlab.keys import read_key
 from netlab.ping.plan import LONGEST, PROTOCOLS, Plan
 
@@ -42,9 +44,40 @@ class Read(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             self.fail(str(error), param, ctx)
 
 
+def _field(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise ValueError(f"{text!r} is not NAME: VALUE")
+    field = name, value.strip(" \t")
+    require_sendable([field])
+    return field
+
+
+def _method(text: str) -> str:
+    try:
+        require_sendable([(text, "")])
+    except ValueError:
+        raise ValueError(f"{text!r} is not a method such as GET") from None
+    return text
+
+
+def _data(text: str) -> bytes:
+    if not text.startswith("@"):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        with open(text[1:], "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ValueError(f"cannot read {text[1:]}: {error.strerror}") from None
+
+
 SECONDS = Read(arguments.seconds, "seconds")
 PORT = Read(arguments.port, "port")
 COUNT = Read(lambda text: arguments.whole(text, 1), "number")
+FIELD = Read(_field, "field")
+METHOD = Read(_method, "method")
+DATA = Read(_data, "body")
+FILE = click.Path(exists=True, dir_okay=False, readable=True)
 SIZE = Read(lambda text: arguments.whole(text, 0, LONGEST), "octets")
 DSCP = Read(lambda text: arguments.whole(text, 0, 63), "number")
 TTL = Read(lambda text: arguments.whole(text, 1, 255), "number")
@@ -65,20 +98,79 @@ def netlab() -> None:
 @netlab.command("http", short_help="Fetch a file from a web server.")
 @click.argument("where", nargs=-1, required=True, metavar="(SERVER_HOST SERVER_PORT FILENAME | URL)")
 @click.option("-o", "--output", metavar="FILE", help="Save the body of a 2xx in FILE; - is standard output.")
+@click.option("-O", "--remote-name", is_flag=True, help="Save it under the last part of the URL.")
+@click.option("-c", "--continue", "resume", is_flag=True, help="Go on with FILE.part, unless it has changed.")
+@click.option("-I", "--head", "head", is_flag=True, help="Ask for the head alone (HEAD).")
+@click.option("-i/--no-headers", "heads", default=None, help="Print the header lines, or the body alone.")
+@click.option(
+    "-H", "--header", "fields", multiple=True, type=FIELD, metavar="'NAME: VALUE'", help="Send it too."
+)
+@click.option("-X", "--method", type=METHOD, help="Another method than GET, or POST with --data.")
+@click.option("--data", type=DATA, metavar="TEXT|@FILE", help="Send this body, by POST.")
+@click.option("-L", "--location", "follow", is_flag=True, help="Follow redirects, ten at most.")
+@click.option("--allow-downgrade", "downgrade", is_flag=True, help="Follow them from https to http as well.")
+@click.option("--compressed", is_flag=True, help="Offer content codings, and undo them.")
 @click.option("--timeout", type=SECONDS, default=30.0, show_default=True, help="Longest silence, seconds.")
-def http_command(where: tuple[str, ...], output: str | None, timeout: float) -> int:
-    """Fetch a file: print the status line, the header lines, an empty line and the body."""
+@click.option("--max-time", type=SECONDS, help="Longest time for all of it, seconds.")
+@click.option("-k", "--insecure", is_flag=True, help="Take any certificate.")
+@click.option("--cacert", type=FILE, metavar="FILE", help="Trust these authorities (PEM) and no others.")
+@click.option("--cert", type=FILE, metavar="FILE", help="Show this certificate; the file holds its key too.")
+@click.option("--unix-socket", metavar="PATH", help="Connect to this socket.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar, no complaint about a 4xx or 5xx.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the exchange as it was on the wire.")
+@click.option("--timing", is_flag=True, help="Draw how long each step took.")
+@click.option("--explain", is_flag=True, help="Say what each line of the exchange is for.")
+def http_command(
+    where: tuple[str, ...],
+    output: str | None,
+    remote_name: bool,
+    head: bool,
+    method: str | None,
+    data: bytes | None,
+    insecure: bool,
+    cacert: str | None,
+    cert: str | None,
+    **others: Any,
+) -> int:
+    """
+    Fetch a file: print the status line, the header lines, an empty line and the body.
+
+    The proxies of the environment are used: http_proxy, https_proxy, all_proxy, no_proxy.
+    """
+    location = _location(where)
+    if remote_name:
+        if output is not None:
+            raise click.UsageError("-o and -O both name the file: give one of them")
+        output = _asked(lambda: http.name_of(location))
+    if head and (method or data is not None):
+        raise click.UsageError("-I is HEAD: it goes with neither -X nor --data")
+    if others["resume"] and (output in (None, "-") or head or others["compressed"] or data is not None):
+        raise click.UsageError("--continue needs -o FILE or -O, and neither -I, --data nor --compressed")
+    if method is None:
+        method = "HEAD" if head else "GET" if data is None else "POST"
+    tls = TLS(not insecure, cacert, cert)
+    _asked(lambda: tls.options(location.host) if location.secure else None)
+    wanted = http.Wanted(location, method, body=data or b"", output=output, tls=tls, **others)
+    return run(lambda reactor: http.fetch(reactor, wanted))
+
+
+def _location(where: tuple[str, ...]) -> Location:
     match where:
         case (host, port_text, name):
-            location = location_of_file(host, PORT.convert(port_text, None, None), name)
+            return location_of_file(host, PORT.convert(port_text, None, None), name)
         case (url,):
-            try:
-                location = location_of_url(url)
-            except ValueError as error:
-                raise click.UsageError(str(error)) from None
+            return _asked(lambda: location_of_url(url))
         case _:
             raise click.UsageError("give SERVER_HOST SERVER_PORT FILENAME, or one URL")
-    return run(lambda reactor: http.fetch(reactor, location, output, timeout))
+
+
+def _asked(read: Callable[[], T]) -> T:
+    """What *read* gives; what it refuses is wrong usage."""
+    try:
+        return read()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @netlab.command("ping", short_help="Measure round-trip times, loss and their variation over UDP.")
@@ -131,14 +223,6 @@ def ping_command(host: str, port: int, **given: Any) -> int:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     return run(lambda reactor: ping.ping(reactor, targets, plan, output))
-
-
-def _asked(read: Callable[[], T]) -> T:
-    """What *read* gives; what it refuses is wrong usage."""
-    try:
-        return read()
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 class WithCommand(click.Command):

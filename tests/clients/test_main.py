@@ -15,10 +15,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.clients import __main__ as program
 from netlab.clients import heartbeat, http, ping
 from netlab.clients.heartbeat import Wanted as Beating
+from netlab.clients.http import Wanted
 from netlab.clients.ping import Output
 from netlab.clients.running import WRONG_USAGE
 from netlab.heartbeat.style import Style
-from netlab.http.client import location_of_file, location_of_url
+from netlab.http.location import location_of_file, location_of_url
+from netlab.http.tls import TLS
 from netlab.ping.plan import Plan
 
 # Arguments, and what the complaint names.
@@ -34,6 +36,21 @@ WRONG = (
     (["http", "a", "1", "b", "c"], "SERVER_HOST SERVER_PORT FILENAME"),
     (["http", "--timeout", "nan", "http://127.0.0.1/"], "'nan' is not a number of seconds"),
     (["http", "--output"], "--output"),
+    (["http", "-O", "http://a/"], "does not end in a file name"),
+    (["http", "-O", "http://a/%2e%2e"], "does not end in a file name"),
+    (["http", "-O", "http://a/x%2f.."], "does not end in a file name"),
+    (["http", "-O", "-o", "f", "http://a/b"], "-o and -O"),
+    (["http", "-I", "-X", "GET", "http://a/b"], "-I is HEAD"),
+    (["http", "-c", "http://a/b"], "--continue needs"),
+    (["http", "-c", "-o", "f", "--compressed", "http://a/b"], "--continue needs"),
+    (["http", "-H", "nonsense", "http://a/b"], "is not NAME: VALUE"),
+    (["http", "-H", "a b: c", "http://a/b"], "cannot be sent"),
+    (["http", "-H", "a: b\r\nc: d", "http://a/b"], "cannot be sent"),
+    (["http", "-X", "G T", "http://a/b"], "is not a method"),
+    (["http", "--data", "@/nosuch/file", "http://a/b"], "cannot read /nosuch/file"),
+    (["http", "--cacert", "/nosuch/file", "https://a/b"], "/nosuch/file"),
+    (["http", "--cacert", __file__, "https://a/b"], "does not hold certificates in PEM"),
+    (["http", "--cert", __file__, "https://a/b"], "does not hold a certificate and its key"),
     (["ping"], "Missing argument"),
     (["ping", "a", "12000", "b"], "b"),
     (["ping", "a", "-1"], "-1"),
@@ -147,13 +164,78 @@ RIGHT: tuple[tuple[list[str], Any, str, tuple[Any, ...]], ...] = (
         "beat",
         (Beating((("a", 13000),), style=Style(id="x"), command=("sleep", "--help")),),
     ),
-    (["http", "a", "80", "x.html"], http, "fetch", (location_of_file("a", 80, "x.html"), None, 30.0)),
+    (["http", "a", "80", "x.html"], http, "fetch", (Wanted(location_of_file("a", 80, "x.html")),)),
     (
         ["http", "-o", "f", "--timeout", "5", "http://a/x"],
         http,
         "fetch",
-        (location_of_url("http://a/x"), "f", 5.0),
+        (Wanted(location_of_url("http://a/x"), output="f", timeout=5.0),),
     ),
+    (
+        [
+            "http",
+            "-O",
+            "-c",
+            "-L",
+            "-q",
+            "-v",
+            "--timing",
+            "--explain",
+            "--max-time",
+            "9",
+            "http://a/x%20y?z",
+        ],
+        http,
+        "fetch",
+        (
+            Wanted(
+                location_of_url("http://a/x%20y?z"),
+                output="x y",
+                resume=True,
+                follow=True,
+                quiet=True,
+                verbose=True,
+                timing=True,
+                explain=True,
+                max_time=9.0,
+            ),
+        ),
+    ),
+    (
+        [
+            "http",
+            "--data",
+            "a=b",
+            "-H",
+            "X-A:  1 ",
+            "-H",
+            "X-B:",
+            "--json",
+            "--no-headers",
+            "-k",
+            "https://a/",
+        ],
+        http,
+        "fetch",
+        (
+            Wanted(
+                location_of_url("https://a/"),
+                "POST",
+                (("X-A", "1"), ("X-B", "")),
+                b"a=b",
+                as_json=True,
+                heads=False,
+                tls=TLS(verify=False),
+            ),
+        ),
+    ),
+    (
+        ["http", "-I", "-i", "http://a/"],
+        http,
+        "fetch",
+        (Wanted(location_of_url("http://a/"), "HEAD", heads=True),),
+    ),
+    (["http", "-X", "PUT", "http://a/"], http, "fetch", (Wanted(location_of_url("http://a/"), "PUT"),)),
 )
 
 
