@@ -16,13 +16,19 @@ td.number, th.number { text-align: right }
 .up { color: #182 }
 li { list-style: none }
 ul { padding: 0 }
-@media (prefers-color-scheme: dark) { .down, .conflict { color: #f66 } .up { color: #6c7 } .late, .blind { color: #fb4 } }
+@media (prefers-color-scheme: dark) {
+  .down, .conflict { color: #f66 }
+  .up { color: #6c7 }
+  .late, .blind { color: #fb4 }
+}
 """
 
 _SCRIPT = """
 "use strict";
-const SHOWN = 500, ORDER = ["down", "conflict", "blind", "late", "new", "up", "stopped", "maintenance", "paused"];
-const COLUMNS = ["id", "state", "since", "beats", "lost", "late", "duplicates", "reordered", "delay", "jitter", "cause"];
+const SHOWN = 500;
+const ORDER = ["down", "conflict", "blind", "late", "new", "up", "stopped", "maintenance", "paused"];
+const COLUMNS = ["id", "state", "since",
+  "beats", "lost", "late", "duplicates", "reordered", "delay", "jitter", "cause"];
 const NUMBERS = new Set(COLUMNS.slice(3, 10));
 
 function cell(kind, text, name) {
@@ -48,6 +54,12 @@ function row(client) {
   return made;
 }
 
+function told(event) {
+  const words = [new Date(event.time * 1000).toLocaleTimeString(), event.client,
+    event.state || event.event, event.cause];
+  return words.filter(Boolean).join("  ");
+}
+
 async function read(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error(path + ": " + answer.status);
@@ -58,7 +70,8 @@ async function show() {
   const status = document.getElementById("status");
   try {
     const [{clients}, {events}] = await Promise.all([read("/api/clients"), read("/api/events")]);
-    clients.sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || (one.id < other.id ? -1 : 1));
+    const rank = client => ORDER.indexOf(client.state);
+    clients.sort((one, other) => rank(one) - rank(other) || (one.id < other.id ? -1 : 1));
     document.querySelector("tbody").replaceChildren(...clients.slice(0, SHOWN).map(row));
     const counts = {};
     for (const client of clients) counts[client.state] = (counts[client.state] || 0) + 1;
@@ -66,8 +79,7 @@ async function show() {
       ORDER.filter(state => counts[state]).map(state => ", " + counts[state] + " " + state).join("") +
       (clients.length > SHOWN ? "; the first " + SHOWN + " are shown" : "");
     document.querySelector("ul").replaceChildren(...events.slice(-50).reverse().map(event =>
-      cell("li", [new Date(event.time * 1000).toLocaleTimeString(), event.client, event.state || event.event, event.cause]
-        .filter(Boolean).join(" \u2003"))));
+      cell("li", told(event))));
   } catch (error) {
     status.textContent = "The monitor does not answer: " + error.message;
   }
@@ -104,14 +116,14 @@ def _source(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
+_OWN = f"style-src {_source(_STYLE)}; script-src {_source(_SCRIPT)}"
 _FIELDS = Fields(
     (
         ("Content-Type", "text/html; charset=utf-8"),
         # Nothing runs here but what stands above, whatever clients call themselves.
         (
             "Content-Security-Policy",
-            f"default-src 'none'; connect-src 'self'; style-src {_source(_STYLE)};"
-            f" script-src {_source(_SCRIPT)}; frame-ancestors 'none'",
+            f"default-src 'none'; connect-src 'self'; frame-ancestors 'none'; {_OWN}",
         ),
         ("Cache-Control", "no-cache"),
         respond.NOSNIFF,

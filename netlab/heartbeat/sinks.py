@@ -25,7 +25,7 @@ _log = Logger()
 
 
 def fan_out(sinks: Sequence[Sink]) -> Sink:
-    """One sink that hands each event to all of *sinks*; a mistake of one is logged, and keeps none from another."""
+    """One sink that hands each event to all of *sinks*; a mistake of one is logged, and harms no other."""
 
     def sink(event: Event) -> None:
         for one in sinks:

@@ -159,7 +159,7 @@ class Store:
 
     def _take_file(self, path: str) -> None:
         try:
-            self._lock = open(path, "ab")
+            self._lock = open(path, "ab")  # noqa: SIM115 - held as long as the store is open
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.close()

@@ -92,7 +92,7 @@ class SinkTests(SynchronousTestCase):
         self.assertEqual(self.lines[-1], "line 15")
 
     def test_recent(self) -> None:
-        """The last thousand are remembered, ordinary beats not among them, and those before a restart first."""
+        """The last thousand are remembered, ordinary beats apart, those from before a restart first."""
         recent: Any = Recent()
         recent.restore([{"number": -2}, {"number": -1}])
         recent(Happened(0, notable=False))

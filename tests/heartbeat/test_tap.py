@@ -83,7 +83,8 @@ class OptionTests(SynchronousTestCase):
         self.write("one", "a master of many octets")
         path = self.write(
             "a.toml",
-            "unknown = 'refuse'\nphase = 'permissive'\ndetector = 'interval:3'\nmax-clients = 7\n[keys]\n4 = 'one'",
+            "unknown = 'refuse'\nphase = 'permissive'\ndetector = 'interval:3'\nmax-clients = 7\n"
+            "[keys]\n4 = 'one'",
         )
         options = parse("--config", path)
         policy = make_policy(options)

@@ -130,7 +130,7 @@ class APITests(SynchronousTestCase):
         self.assertEqual(content(self.ask("/api/events")), {"events": [{"event": "up"}, {"event": "down"}]})
 
     def test_act(self) -> None:
-        """An action by POST is done, and the state that the client is in is told; its name may hold anything."""
+        """An action by POST is done, and the state that follows is told; a name may hold anything."""
         allowed = ("X-Netlab", "1"), ("Host", "127.0.0.1:8081")
         for action, quoted, identity in (
             ("pause", "web-1", "web-1"),

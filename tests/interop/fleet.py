@@ -52,7 +52,7 @@ def line(
 def beating(
     port: int, names: list[str], interval: float = 0.1, make: Callable[[str, int], bytes] | None = None
 ) -> Iterator[list[str]]:
-    """Let clients beat as long as the block lasts, whether somebody listens or not; a name taken out is silent."""
+    """Let clients beat as long as the block lasts; a name taken out of the list is silent."""
     living = list(names)
     over = threading.Event()
 

@@ -91,7 +91,7 @@ def test_clients(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_restart(number: signal.Signals, tmp_path: Path) -> None:
-    """Through a restart nobody is called down who beats on, what was counted is known, and the log says why."""
+    """Nobody who beats on is called down by a restart, what was counted is known, the log says why."""
     options = ("--timeout", "2", "--store", f"sqlite:///{tmp_path}/store")
     port = free_port(socket.SOCK_DGRAM)
     with beating(port, NAMES) as living:
@@ -122,7 +122,7 @@ def test_restart(number: signal.Signals, tmp_path: Path) -> None:
 
 
 def test_death_while_away(tmp_path: Path) -> None:
-    """Who died while the monitor was away is called down once the grace is over, but not if nobody is heard."""
+    """Who died while the monitor was away is called down after the grace, unless nobody is heard."""
     options = ("--timeout", "1", "--store", f"sqlite:///{tmp_path}/store")
     port = free_port(socket.SOCK_DGRAM)
     with beating(port, NAMES), monitor(tmp_path, *options, port=port) as (program, _, web):
@@ -159,7 +159,7 @@ def attacks(signed: list[bytes]) -> list[bytes]:
 
 
 def test_security(tmp_path: Path) -> None:
-    """No replayed, forged, unsigned or changed beat keeps a signed client alive, not after a restart either."""
+    """No replayed, forged, unsigned or changed beat keeps a signed client alive, after a restart either."""
     (tmp_path / "key").write_bytes(MASTER)
     (tmp_path / "monitor.toml").write_text('phase = "enforce"\n')
     options = (
@@ -273,7 +273,7 @@ def test_metrics_and_health(tmp_path: Path) -> None:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """Without an option the monitor is at 13000, its API at 8081, its store in this folder; a second is refused."""
+    """Without options: beats at 13000, API at 8081, store in this folder; a second monitor is refused."""
     for port, kind in ((13000, socket.SOCK_DGRAM), (8081, socket.SOCK_STREAM)):
         with socket.socket(type=kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -300,7 +300,7 @@ def test_defaults(tmp_path: Path) -> None:
 
 
 def test_systemd(tmp_path: Path) -> None:
-    """On a socket that systemd holds, the beats that came before the start and between two starts are read."""
+    """On a socket that systemd holds, the beats that came before the start are read."""
     activate = require_program("systemd-socket-activate")
     port = free_port(socket.SOCK_DGRAM)
     command = [*RUNNERS["twistd"], "netlab-heartbeat", "--listen", "systemd:0", "--log-beats", "--web", "off"]
