@@ -48,6 +48,7 @@ class Judge:
         self._ports.append(port)
         self._dropped.append(0)
         if not self._loop.running:
+            self._monitor.sight.stall(self._clocks())  # from now on it looks
             self._loop.start(TICK, now=False).addErrback(
                 lambda failure: _log.failure("heartbeats are no longer judged", failure)
             )

@@ -126,13 +126,15 @@ class MonitorProtocol(DatagramProtocol):
         self.unsent = 0  # replies that the system did not take
         self._sink = sink or self._log_event
         self._log_beats = log_beats
+        self._port: Any = None
         self._judge = judge or Judge(clock, self.monitor, self.tell, clocks)
 
     def startProtocol(self) -> None:
-        self._judge.join(self.transport)
+        self._port = self.transport  # which is taken from us before we hear that it closes
+        self._judge.join(self._port)
 
     def stopProtocol(self) -> None:
-        self._judge.leave(self.transport)
+        self._judge.leave(self._port)
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
         self.take(datagram, addr, self.clocks())
