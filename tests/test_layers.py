@@ -19,7 +19,9 @@ LAYERS = {
     " ping.histogram ping.window ping.loss ping.variation ping.schedule"
     " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report ping.values"
     " heartbeat.circle heartbeat.entry heartbeat.ledger heartbeat.monitor heartbeat.pace heartbeat.report"
-    " heartbeat.window heartbeat.config heartbeat.page",
+    " heartbeat.window heartbeat.config heartbeat.page"
+    " heartbeat.states heartbeat.events heartbeat.wheel heartbeat.detector heartbeat.arrivals"
+    " heartbeat.client heartbeat.sight",
     3: "keys lines tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.log http.resources http.server http.site http.slot http.workers"
