@@ -153,7 +153,7 @@ class UDPService(Service):
 
 
 def drops(udp: socket.socket) -> int:
-    """Datagrams that a socket's own receive queue has dropped, modulo 2**32; 0 where the system does not tell."""
+    """Datagrams that a socket's own queue has dropped, modulo 2**32; 0 where the system does not tell."""
     if sys.platform != "linux":
         return 0
     try:

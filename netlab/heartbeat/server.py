@@ -32,6 +32,7 @@ class MonitorPort(DatagramPort):
     """A port that hands its protocol a whole batch with one reading of the clocks, and has a long queue."""
 
     protocol: "MonitorProtocol"
+    reactor: Any
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)

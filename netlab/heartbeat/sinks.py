@@ -1,7 +1,7 @@
 """
 Where the monitor's events go. A sink is a function that takes one event.
 
-Those here never hold the monitor up: what has to wait, waits in a bounded queue.
+A sink that takes its time is paced, so that it does not hold the monitor up.
 """
 
 from collections import deque
@@ -12,11 +12,12 @@ import msgspec
 from twisted.logger import Logger
 
 from netlab.heartbeat.events import Event
+from netlab.heartbeat.report import event_lines
 from netlab.lines import LineFile
 
 KEPT = 1_000  # events that the API can tell of
-TURN = 0.002  # seconds of one turn of the reactor that lines may take
-REST = 0.018  # seconds until the next turn, where there are more lines
+TURN = 0.002  # seconds of one turn of the reactor that a paced sink may take
+REST = 0.018  # seconds until its next turn, where there are more events
 WAITING = 200_000  # events that may wait for their turn
 
 Sink = Callable[[Event], object]
@@ -37,21 +38,18 @@ def fan_out(sinks: Sequence[Sink]) -> Sink:
     return sink
 
 
-class LogSink:
+class Paced:
     """
-    Write events to the daemon's log, as the lines for people that *lines* makes of each.
+    Hand events on to *sink* for a part of each turn of the reactor only, in their order.
 
     A line of the log takes as long as several beats, so that a thousand clients that appear at once
-    would hold the judge up. Lines are written for a part of each turn only, in their order; past
-    `WAITING` events, the log says how many it leaves out.
+    would hold the judge up. Past `WAITING` events, the log says how many are left out.
     """
 
-    def __init__(
-        self, clock: Any, monotonic: Callable[[], float], lines: Callable[[Event], Iterable[str]]
-    ) -> None:
+    def __init__(self, sink: Sink, clock: Any, monotonic: Callable[[], float]) -> None:
+        self._sink = sink
         self._clock = clock
         self._monotonic = monotonic
-        self._lines_of = lines
         self._events: deque[Event] = deque()
         self._left_out = 0
         self._call: Any = None
@@ -65,27 +63,41 @@ class LogSink:
             self._call = self._clock.callLater(0, self._turn)
 
     def close(self) -> None:
-        """Write what waits now."""
+        """Hand on what waits now."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
-        self._write(float("inf"))
+        self._hand_on(float("inf"))
 
     def _turn(self) -> None:
         self._call = None
-        self._write(self._monotonic() + TURN)
+        self._hand_on(self._monotonic() + TURN)
         if self._events:
             self._call = self._clock.callLater(REST, self._turn)
 
-    def _write(self, until: float) -> None:
+    def _hand_on(self, until: float) -> None:
         while self._events:
-            for line in self._lines_of(self._events.popleft()):
-                _log.info("{line}", line=line)
+            event = self._events.popleft()
+            try:
+                self._sink(event)
+            except Exception:
+                _log.failure("an event was not taken: {event}", event=event)
             if self._monotonic() >= until:
                 break
         if self._left_out and not self._events:
             _log.warn("{count} more events were left out: too many at once", count=self._left_out)
             self._left_out = 0
+
+
+class LogSink:
+    """Write events to the daemon's log, as lines for people; ordinary beats only where *beats* is true."""
+
+    def __init__(self, beats: bool = False) -> None:
+        self._beats = beats
+
+    def __call__(self, event: Event) -> None:
+        for line in event_lines(event, self._beats):
+            _log.info("{line}", line=line)
 
 
 class Recent:

@@ -3,8 +3,7 @@
 import gc
 import os
 import time
-from collections.abc import Collection, Iterable
-from functools import partial
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -23,10 +22,9 @@ from netlab.heartbeat.judge import Judge
 from netlab.heartbeat.metrics import heartbeat_metrics
 from netlab.heartbeat.monitor import REPLIES, Monitor, Policy
 from netlab.heartbeat.page import page
-from netlab.heartbeat.report import event_lines
 from netlab.heartbeat.server import MonitorPort, MonitorProtocol
 from netlab.heartbeat.signing import Keyring
-from netlab.heartbeat.sinks import JSONLines, LogSink, Recent, Sink, fan_out
+from netlab.heartbeat.sinks import JSONLines, LogSink, Paced, Recent, Sink, fan_out
 from netlab.heartbeat.status import Status
 from netlab.heartbeat.store import Store, check_url
 from netlab.heartbeat.web import API
@@ -40,7 +38,7 @@ from netlab.udp import UDPService
 
 SYSTEMD = "systemd:"
 CALM = 0.25  # seconds between two looks at how many clients there are
-MAX_CONNECTIONS = 256  # to the API
+MAX_CONNECTIONS = 64  # to the API, each of which may hold an answer about all clients
 
 
 class Options(coerce.UDPOptions):
@@ -126,14 +124,14 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     monitor = Monitor(policy, options["keyring"], settings.rule, wants_beats=beats)
 
     recent = Recent()
-    log = LogSink(daemon.reactor, time.monotonic, partial(event_lines, beats=beats))
-    sinks: list[Sink] = [log, recent]
+    slow: list[Sink] = [LogSink(beats)]
     if options["events"] is not None:
         file = LineFile(options["events"], f"{daemon.name}: --events")
         daemon.on_hangup(file.reopen)
-        sinks.append(JSONLines(file, beats))
+        slow.append(JSONLines(file, beats))
         _Open(file).setServiceParent(daemon)
-    sink = fan_out(sinks)
+    paced = [Paced(one, daemon.reactor, time.monotonic) for one in slow]
+    sink = fan_out([*paced, recent])
 
     def tell(events: Iterable[Event]) -> None:
         for event in events:
@@ -153,7 +151,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         daemon.listen_tcp(options["web"], factory, option="--web")
     if options["store"] is not None:
         Checkpointer(daemon.reactor, Store(options["store"]), status).setServiceParent(daemon)
-    _Watch(monitor, settings, status, log).setServiceParent(daemon)
+    _Watch(monitor, settings, status, paced).setServiceParent(daemon)
     if reactor is None:
         Calm(daemon.reactor, monitor.clients()).setServiceParent(daemon)
     daemon.announce(
@@ -214,11 +212,13 @@ class _Open(Service):
 class _Watch(Service):
     """What begins with the watching, and ends with it."""
 
-    def __init__(self, monitor: Monitor, settings: config.Settings, status: Status, log: LogSink) -> None:
+    def __init__(
+        self, monitor: Monitor, settings: config.Settings, status: Status, paced: Sequence[Paced]
+    ) -> None:
         self._monitor = monitor
         self._settings = settings
         self._status = status
-        self._log = log
+        self._paced = paced
 
     def startService(self) -> None:
         super().startService()
@@ -228,7 +228,8 @@ class _Watch(Service):
     def stopService(self) -> None:
         super().stopService()
         self._status.draining = True
-        self._log.close()
+        for sink in self._paced:
+            sink.close()
 
 
 class Calm(Service):

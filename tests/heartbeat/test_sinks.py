@@ -10,7 +10,8 @@ from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.heartbeat import sinks
-from netlab.heartbeat.sinks import KEPT, JSONLines, LogSink, Recent, fan_out
+from netlab.heartbeat.events import Sighted
+from netlab.heartbeat.sinks import KEPT, JSONLines, LogSink, Paced, Recent, fan_out
 from netlab.lines import LineFile
 
 
@@ -31,6 +32,7 @@ class SinkTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.now = 0.0
+        self.lines: list[str] = []
         self.logged: list[Any] = []
         globalLogPublisher.addObserver(self.logged.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.logged.append)
@@ -41,11 +43,7 @@ class SinkTests(SynchronousTestCase):
         return self.now
 
     def log(self) -> Any:
-        return LogSink(self.clock, self.later, lambda event: [f"line {event.number}"])  # type: ignore[attr-defined]
-
-    @property
-    def lines(self) -> list[str]:
-        return [event["line"] for event in self.logged if "line" in event]
+        return Paced(lambda event: self.lines.append(f"line {event.number}"), self.clock, self.later)  # type: ignore[attr-defined]
 
     def test_fan_out(self) -> None:
         """Every sink takes every event, though one before it has made a mistake."""
@@ -90,6 +88,21 @@ class SinkTests(SynchronousTestCase):
         sink(Happened(15))
         self.clock.advance(0)
         self.assertEqual(self.lines[-1], "line 15")
+
+    def test_mistake(self) -> None:
+        """An event that is not taken is logged, and the next one handed on."""
+        taken: list[Any] = []
+        sink: Any = Paced(lambda event: taken.append(1 // event), self.clock, self.later)  # type: ignore[operator]
+        sink(0)
+        sink(1)
+        self.clock.advance(0)
+        self.assertEqual(taken, [1])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_lines(self) -> None:
+        """The log has the lines for people."""
+        LogSink()(Sighted(0, 2.0))
+        self.assertIn("judging again", self.logged[-1]["line"])
 
     def test_recent(self) -> None:
         """The last thousand are remembered, ordinary beats apart, those from before a restart first."""
