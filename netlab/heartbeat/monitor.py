@@ -219,6 +219,8 @@ class Monitor:
         """
         if self._keyring is None:
             return False
+        if beat.mac is not None and self._keyring.verify(datagram, beat):
+            return True
         phase = self.policy.phase if client is None else client.phase
         if client is None:
             rule = self._rules(beat.id, peer)
@@ -228,8 +230,6 @@ class Monitor:
                 self.refused["unsigned"] += 1
                 raise WireError(f"{beat.id} has to sign, and does not")
             return False
-        if self._keyring.verify(datagram, beat):
-            return True
         if phase == "receive-only":
             self.unverified += 1
             return False

@@ -9,8 +9,8 @@ the masters, and a sender that is given its own key cannot sign for another. The
 wrote a line; that the line is no replay, the ledger tells from incarnation and number.
 """
 
-import hmac
 from collections.abc import Mapping
+from hmac import compare_digest, digest
 
 from netlab.errors import WireError
 from netlab.heartbeat.wire import MAX_LINE, Beat, decode
@@ -26,8 +26,8 @@ def derive(master: bytes, identity: str) -> bytes:
     """Derive the key of *identity*, 32 octets. ValueError: the master has fewer than 16 octets."""
     if len(master) < MIN_MASTER:
         raise ValueError(f"a key of {len(master)} octets; at least {MIN_MASTER} are needed")
-    extracted = hmac.digest(bytes(32), master, "sha256")
-    return hmac.digest(extracted, _INFO + identity.encode() + b"\1", "sha256")
+    extracted = digest(bytes(32), master, "sha256")
+    return digest(extracted, _INFO + identity.encode() + b"\1", "sha256")
 
 
 def sign(line: bytes, number: int, key: bytes) -> bytes:
@@ -86,8 +86,7 @@ class Keyring:
         key = self._keys.get(name)
         known = key is not None
         key = key or self.key(beat.key, beat.id)
-        signed, _, _ = datagram.rpartition(_MAC)
-        if key is None or not hmac.compare_digest(_mac(key, signed), beat.mac):
+        if key is None or not compare_digest(_mac(key, datagram.rpartition(_MAC)[0]), beat.mac):
             return False
         if not known:
             while len(self._keys) >= self._cached:
@@ -97,4 +96,4 @@ class Keyring:
 
 
 def _mac(key: bytes, signed: bytes) -> bytes:
-    return hmac.digest(key, signed, "sha256")[:MAC_LENGTH]
+    return digest(key, signed, "sha256")[:MAC_LENGTH]
