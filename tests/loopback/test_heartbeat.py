@@ -1,6 +1,6 @@
 """The monitor and its sender over real UDP."""
 
-from netlab.heartbeat import Beaten, Event, HeartbeatSender, MonitorProtocol, Stopped, Up
+from netlab.heartbeat import Beaten, Changed, Event, HeartbeatSender, MonitorProtocol, State
 from tests.loopback.sockets import bounded, reactor, udp_port, until
 
 
@@ -13,15 +13,19 @@ async def test_life_and_death(host: str) -> None:
         sender.startService()
         await sender.done
         await sender.stopService()
-        await until(lambda: isinstance(events[-1], Stopped))
-    assert [type(event) for event in events] == [Up, *[Beaten] * 6, Stopped]
+        await until(lambda: isinstance(events[-1], Changed) and events[-1].after is State.DOWN)
+    events = [event for event in events if not isinstance(event, Changed) or event.after is not State.LATE]
+    assert [type(event) for event in events] == [Changed, *[Beaten] * 6, Changed]
     beats = [event for event in events if isinstance(event, Beaten)]
     assert [event.beat.sequence for event in beats] == [1, 2, 3, 4, 5, 6]
     assert all(0 <= event.difference < 0.5 for event in beats)
-    stopped = events[-1]
-    assert isinstance(stopped, Stopped)
+    begun, stopped = events[0], events[-1]
+    assert isinstance(begun, Changed)
+    assert isinstance(stopped, Changed)
+    assert (begun.before, begun.after, stopped.after) == (State.NEW, State.UP, State.DOWN)
+    assert stopped.silence is not None
     assert 0.5 <= stopped.silence < 1
-    assert (stopped.ledger.beats, stopped.ledger.lost) == (6, 0)
+    assert (stopped.beats, stopped.lost) == (6, 0)
 
 
 @bounded
