@@ -15,3 +15,23 @@ class Unreachable(NetlabError):
 
 class TimedOut(NetlabError):
     """The peer was silent for longer than allowed."""
+
+
+class ConnectionLost(Unreachable):
+    """The connection ended too early; `unanswered` where not one octet of the answer had come."""
+
+    def __init__(self, why: str, unanswered: bool = False) -> None:
+        super().__init__(why)
+        self.unanswered = unanswered
+
+
+class Untrusted(Unreachable):
+    """The peer could not prove who it is: its certificate does not fit, or TLS failed altogether."""
+
+
+class BadRedirect(NetlabError):
+    """A redirect that is not followed: one too many, a broken one, or one that gives up TLS."""
+
+
+class TooLong(NetlabError):
+    """A body is longer than whoever asked for it wanted."""

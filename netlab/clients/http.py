@@ -1,95 +1,192 @@
 """``netlab http``: the course's web client."""
 
+import hashlib
+import json
 import os
+import shutil
 import sys
-from typing import IO, Any
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import unquote
 
 from netlab.clients.running import DID_NOT_WORK, WORKED, WRONG_USAGE, complain
-from netlab.http.client import HTTPClient, Location
-from netlab.http.media import is_text
+from netlab.clients.show import BinaryOnTerminal, Printer, Progress, WireView, printable, show_timing
+from netlab.http.client import Fetched, HTTPClient
+from netlab.http.connection import Trace
+from netlab.http.dial import Timeouts
+from netlab.http.download import download
+from netlab.http.explain import afterwards, framing
+from netlab.http.location import Location
 from netlab.http.message import ResponseHead
+from netlab.http.outgoing import Redirects
+from netlab.http.tls import TLS
 
 
-class BinaryOnTerminal(Exception):
-    """The body would turn the terminal to garbage."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for."""
 
-
-class Printer:
-    """
-    A sink that prints the head, an empty line and the body, or saves the body of a 2xx in a file.
-
-    The file appears under its name once it is complete; until then it is called NAME.part.
-    """
-
-    def __init__(self, out: IO[bytes], terminal: bool, path: str | None) -> None:
-        self._out = out
-        self._guarded = terminal and path != "-"
-        self._path = None if path == "-" else path
-        self._file: IO[bytes] | None = None
+    location: Location
+    method: str = "GET"
+    fields: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    output: str | None = None  # a file; - is standard output, even for a binary body on a terminal
+    resume: bool = False
+    heads: bool | None = None  # print them; None: unless the exchange is shown anyway
+    follow: bool = False
+    downgrade: bool = False
+    compressed: bool = False
+    timeout: float = 30.0
+    max_time: float | None = None
+    tls: TLS = TLS()  # noqa: RUF009 - an immutable value
+    unix_socket: str | None = None
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    timing: bool = False
+    explain: bool = False
 
     @property
-    def partial(self) -> str | None:
-        """The file that holds the beginning of a body, if one does."""
-        return f"{self._path}.part" if self._file is not None else None
+    def prints_heads(self) -> bool:
+        """The head goes to standard output."""
+        return not (self.verbose or self.explain) if self.heads is None else self.heads
+
+    @property
+    def path(self) -> str | None:
+        """The file to save the body in."""
+        return None if self.output == "-" or self.method == "HEAD" else self.output
+
+
+def name_of(location: Location) -> str:
+    """
+    The file name that a location ends in.
+
+    Raises:
+        ValueError: it ends in none that a file may have.
+    """
+    name = unquote(location.target.partition("?")[0].rpartition("/")[2])
+    if not name.strip(".") or "/" in name or not name.isprintable():
+        raise ValueError(f"{location.url} does not end in a file name: say -o FILE")
+    return name
+
+
+class Summed:
+    """A sink that keeps a body's length and hash."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.length = 0
 
     def begin(self, head: ResponseHead) -> None:
-        lines = [
-            f"HTTP/{head.version[0]}.{head.version[1]} {head.status} {head.reason}",
-            *(f"{name}: {value}" for name, value in head.fields),
-        ]
-        for line in lines:
-            self._out.write(_printable(line).encode("utf-8") + b"\n")
-        self._out.write(b"\n")
-        self._out.flush()
-        if self._path is not None and 200 <= head.status < 300:
-            self._file = open(f"{self._path}.part", "wb")  # noqa: SIM115 - lives as long as the body
-        elif self._guarded:
-            content_type = head.fields.get("content-type")
-            if content_type is not None and not is_text(content_type):
-                raise BinaryOnTerminal(content_type)
+        pass
 
     def write(self, octets: bytes) -> None:
-        if self._file is not None:
-            self._file.write(octets)
-        elif self._guarded and b"\0" in octets:
-            raise BinaryOnTerminal("it holds NUL")
-        else:
-            self._out.write(octets)
+        self._hash.update(octets)
+        self.length += len(octets)
 
-    def complete(self) -> None:
-        """All of the body was written."""
-        self._out.flush()
-        if self._file is not None and self._path is not None:
-            self._file.close()
-            os.replace(f"{self._path}.part", self._path)
-            self._file = None
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+    def line(self, fetched: Fetched) -> str:
+        """What ``--json`` prints."""
+        return json.dumps(
+            {
+                "status": fetched.head.status,
+                "reason": fetched.head.reason,
+                "fields": list(fetched.head.fields),
+                "length": self.length,
+                "sha256": self._hash.hexdigest(),
+                "timing": asdict(fetched.timing),
+            }
+        )
 
 
-async def fetch(reactor: Any, location: Location, path: str | None, timeout: float) -> int:
-    """Print what is at *location*, or save its body as *path*; the exit status."""
-    printer = Printer(sys.stdout.buffer, sys.stdout.isatty(), path)
+async def fetch(reactor: Any, wanted: Wanted) -> int:
+    """Print what was asked for, or save its body; the exit status."""
+    seconds = wanted.timeout
+    client = HTTPClient(
+        reactor,
+        timeouts=Timeouts(seconds, seconds, seconds, wanted.max_time),
+        redirects=Redirects(downgrade=wanted.downgrade) if wanted.follow else None,
+        codings=wanted.compressed,
+        tls=wanted.tls,
+        unix_socket=wanted.unix_socket,
+    )
+    shown = wanted.verbose or wanted.explain
+    trace = WireView(wanted.explain) if shown else Trace()
     try:
-        head = await HTTPClient(reactor, timeout).get(location, printer)
-        printer.complete()
+        fetched, worked = await (_printed if wanted.path is None else _saved)(client, wanted, trace)
     except BinaryOnTerminal as error:
         complain(f"the body is binary ({error}): save it with -o FILE, or force it with -o -")
         return WRONG_USAGE
-    except Exception:
-        if printer.partial is not None:
-            complain(f"{printer.partial} holds what came so far")
-        raise
+    except ValueError as error:
+        complain(printable(str(error)))
+        return WRONG_USAGE
     finally:
-        printer.close()
-    if head.status < 400:
+        client.close()
+    if wanted.explain:
+        trace.note(framing(wanted.method, fetched.head))
+        trace.note(afterwards(fetched.head))
+    if wanted.timing:
+        show_timing(fetched.timing)
+    if worked:
         return WORKED
-    complain(_printable(f"the server answered {head.status} {head.reason}".rstrip()))
+    if not wanted.quiet:
+        complain(printable(f"the server answered {fetched.head.status} {fetched.head.reason}".rstrip()))
     return DID_NOT_WORK
 
 
-def _printable(line: str) -> str:
-    """Show what could drive a terminal as an escape instead."""
-    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in line)
+async def _printed(client: HTTPClient, wanted: Wanted, trace: Trace) -> tuple[Fetched, bool]:
+    summed = Summed()
+    terminal = sys.stdout.isatty()
+    printer = Printer(sys.stdout.buffer, terminal, wanted.prints_heads, guarded=wanted.output != "-")
+    sink = summed if wanted.as_json else printer
+    try:
+        fetched = await client.request(
+            wanted.method, wanted.location, sink, wanted.fields, wanted.body, trace
+        )
+    except BinaryOnTerminal:
+        raise
+    except Exception:
+        printer.give_up()
+        raise
+    printer.complete()
+    if wanted.as_json:
+        print(summed.line(fetched), flush=True)
+    return fetched, fetched.head.status < 400
+
+
+async def _saved(client: HTTPClient, wanted: Wanted, trace: Trace) -> tuple[Fetched, bool]:
+    assert wanted.path is not None
+    summed = Summed()
+    printer = Printer(sys.stdout.buffer, sys.stdout.isatty(), wanted.prints_heads and not wanted.as_json)
+    progress = None
+    if sys.stderr.isatty() and not wanted.quiet:
+        columns = shutil.get_terminal_size().columns
+        progress = Progress(os.path.basename(wanted.path), sys.stderr, columns)
+    unsaved = summed.write if wanted.as_json else printer.write
+    try:
+        fetched, file = await download(
+            client,
+            wanted.location,
+            wanted.path,
+            resume=wanted.resume,
+            fields=wanted.fields,
+            method=wanted.method,
+            body=wanted.body,
+            trace=trace,
+            told=progress,
+            begun=printer.begin if not wanted.as_json else None,
+            other=unsaved,
+            hashed=summed.write if wanted.as_json else None,
+        )
+    except BaseException as error:
+        if progress is not None:
+            progress.end()
+        kept = getattr(error, "kept", None)
+        if kept is not None:
+            complain(f"{kept} holds what came so far; --continue goes on from there")
+        raise
+    if progress is not None:
+        progress.end()
+    printer.complete()
+    if wanted.as_json:
+        print(summed.line(fetched), flush=True)
+    return fetched, fetched.head.status < 400 or file.finished_before

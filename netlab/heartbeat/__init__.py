@@ -14,6 +14,7 @@ from netlab.heartbeat.monitor import ClientRule, Monitor, Policy
 from netlab.heartbeat.sender import HeartbeatSender
 from netlab.heartbeat.server import MonitorPort, MonitorProtocol
 from netlab.heartbeat.states import State
+from netlab.heartbeat.style import Style
 
 __all__ = [
     "Beaten",
@@ -31,4 +32,5 @@ __all__ = [
     "Restored",
     "Sighted",
     "State",
+    "Style",
 ]

@@ -50,6 +50,7 @@ class Client:
         "phase",
         "place",
         "rivalled",
+        "rivals",
         "rule",
         "signed",
         "since_ns",
@@ -78,6 +79,7 @@ class Client:
         self.judge_at = 0  # beats at which the patience is to be reckoned anew
         self.place = -1  # on the wheel
         self.former: Address | None = None  # where it was heard before the present address
+        self.rivals = 0  # signs of late that there are two senders
         self.rivalled = -inf  # when two senders were last seen, monotonic seconds
 
     @property

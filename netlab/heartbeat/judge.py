@@ -38,13 +38,15 @@ class Judge:
         self._clocks = clocks
         self._time_asleep = asleep or time_asleep
         self._asleep = self._time_asleep()
-        self._dropped: dict[Any, int] = {}  # by port
+        self._ports: list[Any] = []
+        self._dropped: list[int] = []  # by port, since it was opened
         self._loop = LoopingCall(self._judge)
         self._loop.clock = clock
 
     def join(self, port: Any) -> None:
         """Listen to one more port."""
-        self._dropped[port] = 0
+        self._ports.append(port)
+        self._dropped.append(0)
         if not self._loop.running:
             self._loop.start(TICK, now=False).addErrback(
                 lambda failure: _log.failure("heartbeats are no longer judged", failure)
@@ -52,13 +54,15 @@ class Judge:
 
     def leave(self, port: Any) -> None:
         """A port has closed; with the last one the judge rests."""
-        self._dropped.pop(port, None)
-        if not self._dropped and self._loop.running:
+        if port in self._ports:
+            place = self._ports.index(port)
+            del self._ports[place], self._dropped[place]
+        if not self._ports and self._loop.running:
             self._loop.stop()
 
     def _judge(self) -> None:
-        drained = [port.drain() for port in self._dropped if hasattr(port, "drain")]
-        if not all(drained):
+        drained = [port.drain() for port in self._ports if getattr(port, "drain", None)]
+        if False in drained:
             return  # who is silent so far may still be in a queue; if that goes on, we are stalled
         now = self._clocks()
         self._see_drops(now)
@@ -70,11 +74,11 @@ class Judge:
 
     def _see_drops(self, now: Instant) -> None:
         news = 0
-        for port, before in list(self._dropped.items()):
+        for place, port in enumerate(self._ports):
             count = getattr(port, "drops", None)
             if count is not None:
-                self._dropped[port] = count()
-                news += (self._dropped[port] - before) % 2**32
+                before, self._dropped[place] = self._dropped[place], count()
+                news += (self._dropped[place] - before) % 2**32
         if news:
             self._tell(self._monitor.overflowed(news, now))
 

@@ -22,7 +22,7 @@ from netlab.errors import WireError
 from netlab.heartbeat import wire
 from netlab.heartbeat.client import ORDINARY_RULE, PHASES, Client, ClientRule
 from netlab.heartbeat.detector import Detector, Fixed
-from netlab.heartbeat.entry import ORDINARY, Entry, Place
+from netlab.heartbeat.entry import ORDINARY, Entry
 from netlab.heartbeat.events import (
     Beaten,
     Blinded,
@@ -45,7 +45,8 @@ STEP = 0.025  # seconds of a bucket of the wheel
 OVERDUE = 2.5  # intervals of silence after which a client is late
 AHEAD = 60.0  # seconds; nobody is left unlooked at for longer
 RECKON = 64  # beats after which a patience is reckoned anew, at most
-QUIET = 5.0  # seconds, at least, in which two signs of two senders belong together
+QUIET = 5.0  # seconds, at least, in which signs of two senders belong together
+RIVALS = 3  # such signs are two senders
 JUDGEMENTS = 20_000  # clients looked at before beats have their turn
 REPLIES = ("none", "ack", "upper")
 
@@ -155,7 +156,7 @@ class Monitor:
                 client.memory.heard(now.monotonic)
             events += self._where(client, peer, now)
             events += self._say(client, beat, silence, now)
-        elif entry.place is Place.REPLAYED and client.address != peer and not client.signed:
+        elif client.former == peer and not client.signed:  # who has moved away beats on
             events += self._rival(client, now)
         if self.wants_beats or (entry != ORDINARY and not self.sight.blind):  # else the loss may be our own
             difference = None if beat.sent_ns is None else (now.wall_ns - beat.sent_ns) / 1e9
@@ -202,10 +203,11 @@ class Monitor:
             yield Moved(now.wall_ns, client.id, peer, before)
 
     def _rival(self, client: Client, now: Instant) -> Iterator[Event]:
-        """Take a sign that there are two senders; a single one may be a beat that was overtaken."""
+        """Take a sign that there are two senders; a few may be beats that were overtaken."""
         recent = now.monotonic - client.rivalled <= max(client.patience, QUIET)
         client.rivalled = now.monotonic
-        if recent:
+        client.rivals = client.rivals + 1 if recent else 1
+        if client.rivals >= RIVALS:
             yield from self._move(client, Cause.RIVAL, "two senders use its name", now)
 
     def _verify(self, datagram: bytes, beat: wire.Beat, client: Client | None, peer: Address) -> bool:

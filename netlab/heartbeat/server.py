@@ -38,6 +38,7 @@ class MonitorPort(DatagramPort):
         super().__init__(*given, **named)
         self._read = 0  # datagrams since the last judgement
         self._busy = False
+        self.reactor: Any
         self._rest: Any = None  # the call that ends a rest from reading
 
     def createInternetSocket(self) -> socket.socket:

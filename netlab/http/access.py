@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 from netlab.http.dates import log_date
@@ -69,14 +68,11 @@ def json_lines(exchanges: Iterable[Exchange]) -> list[str]:
 LINES = {"combined": combined_lines, "json": json_lines}
 
 
-@lru_cache(1_024)
-def _escaped(text: str | bytes) -> str:
-    characters = text if isinstance(text, str) else text.decode("latin-1")
-    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", characters)
-
-
 def _quoted(text: str | bytes | None) -> str:
     """Escape what could end the quotes, the line, or the reader's terminal's patience."""
     if not text:
         return "-"
-    return _escaped(text) if len(text) <= 256 else _escaped.__wrapped__(text)
+    characters = text if isinstance(text, str) else text.decode("latin-1")
+    if characters.isascii() and characters.isprintable() and '"' not in characters and "\\" not in characters:
+        return characters
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", characters)

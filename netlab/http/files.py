@@ -59,8 +59,8 @@ class StaticFiles:
             resource = self._kept.find(request.target, self._asked())
             if resource is None:
                 return self._look(request)
-            if not resource.siblings and request.fields.derive(wants_whole):
-                return resource.forms[None].whole
+            if resource.only is not None and request.fields.derive(wants_whole):
+                return resource.only
             return self._file(request, resource)
         except PermissionError:
             return respond.error(403, "The server may not read this.")

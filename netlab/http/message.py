@@ -214,3 +214,9 @@ class ResponseHead:
     status: int
     reason: str
     fields: Fields
+
+    @property
+    def persistent(self) -> bool:
+        """The server lets the connection go on after the response (RFC 9112 §9.3)."""
+        options = self.fields.tokens("connection")
+        return "close" not in options and (self.version >= (1, 1) or "keep-alive" in options)

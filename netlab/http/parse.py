@@ -1,5 +1,5 @@
 """
-HTTP/1.1 messages from a stream of octets (RFC 9112): strict, without I/O, the same for every split.
+HTTP/1.1 requests from a stream of octets (RFC 9112): strict, without I/O, the same for every split.
 
 A parser is fed octets and pulled for events, so that a server can leave pipelined requests unread
 while it answers the first. The events of a message are its head, pieces of its body (`bytes`), and
@@ -14,7 +14,6 @@ from netlab.http.framing import (
     CHUNKED,
     BodyDecoder,
     ChunkedBody,
-    EndlessBody,
     FieldReader,
     LengthBody,
     Limits,
@@ -23,7 +22,7 @@ from netlab.http.framing import (
     declared_length,
     read_fields,
 )
-from netlab.http.message import BODILESS, Fields, Request, ResponseHead
+from netlab.http.message import Fields, Request
 
 
 class _End(Enum):
@@ -36,9 +35,16 @@ END: Final = _End.END
 End = Literal[_End.END]
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!-~]+) HTTP/([0-9])\.([0-9])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
 # RFC 3986 §3.2.2, the characters of each form; an IPv6 address is judged by who connects to it.
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
+
+
+class Line(NamedTuple):
+    """A request line of HTTP/1.1."""
+
+    octets: bytes  # without its CRLF
+    method: str
+    target: str
 
 
 class Head(NamedTuple):
@@ -57,30 +63,58 @@ class KnownHeads:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self.requests: dict[bytes, tuple[bytes, Request]] = {}  # without a body; the first is the start line
         self._limits = limits
-        self._lines: dict[bytes, tuple[str, str]] = {}
+        self._requests: dict[bytes, tuple[bytes, Request]] = {}
+        self._strange = 0  # requests that came while there was no room for them
+        self._lines: dict[bytes, Line] = {}
         self._sections: dict[bytes, Head] = {}
 
-    def line(self, octets: bytes) -> tuple[str, str] | None:
-        """The method and the target of a request line of HTTP/1.1, without its CRLF; None: it is none."""
+    def whole(self, octets: bytes) -> tuple[bytes, Request] | None:
+        """The start line and the request that *octets* are, without a body, if both its parts are known."""
+        known = self._requests.get(octets)
+        if known is not None:
+            return known
+        start, _, rest = octets.partition(b"\r\n")
+        line, head = self._lines.get(start), self._sections.get(rest)
+        if line is None or head is None or head.length:
+            return None
+        start, method, target = line
+        known = start, Request(method, target, (1, 1), head.fields)
+        self._meet(octets, known)
+        return known
+
+    def _meet(self, octets: bytes, request: tuple[bytes, Request]) -> None:
+        """
+        Remember a request while there is room. Of more different ones than that, to replace one by the
+        next would cost more than it saves: they begin anew only now and then.
+        """
+        if len(self._requests) < 128:
+            self._requests[octets] = request
+        else:
+            self._strange += 1
+            if self._strange >= 8_192:
+                self._strange = 0
+                self._requests.clear()
+
+    def line(self, octets: bytes) -> Line | None:
+        """What a request line of HTTP/1.1, without its CRLF, says; None: it is none."""
         known = self._lines.get(octets)
         if known is not None:
             return known
         match = _REQUEST_LINE.fullmatch(octets) if len(octets) <= self._limits.start_line else None
         if match is None or match[3] != b"1" or match[4] == b"0":
             return None
-        line = match[1].decode("ascii"), match[2].decode("ascii")
+        line = Line(octets, match[1].decode("ascii"), match[2].decode("ascii"))
         if len(octets) <= 256:
             _remember(self._lines, octets, line, 2_048)
         return line
 
     def section(self, octets: bytes) -> Head | None:
-        """The header section of these field lines, each with its CRLF; None: one of them is not valid."""
+        """The header section that these octets are, with its empty line; None: a line of it is not valid."""
         known = self._sections.get(octets)
         if known is not None:
             return known
-        fields = read_fields(octets, self._limits)
+        fields = read_fields(octets[:-2], self._limits)
         if fields is None:
             return None
         head = Head(fields, require_framing(Request("", "", (1, 1), fields)))
@@ -95,7 +129,7 @@ def _remember(known: dict[bytes, Known], octets: bytes, value: Known, most: int)
     known[octets] = value
 
 
-class _Parser:
+class MessageParser:
     """What requests and responses share: the buffer, the fields, the body."""
 
     __slots__ = ("_body", "_buffer", "_fields", "_limits", "_lines")
@@ -136,7 +170,7 @@ class _Parser:
         return None
 
 
-class RequestParser(_Parser):
+class RequestParser(MessageParser):
     """
     The requests of one connection.
 
@@ -213,10 +247,13 @@ class RequestParser(_Parser):
         """
         Read *octets* as just one request without a body, in place of `feed` and `next_event`.
 
-        None: they are something else, or something comes before them; they are still to be fed.
+        None: they are something else, something comes before them, or a part of them was never met:
+        they are still to be fed.
         """
-        known = self._known.requests.get(octets)
-        if known is None or self._buffer or self._fresh or self._line or self._body:
+        if self._buffer or self._fresh or self._line or self._body:
+            return None
+        known = self._known.whole(octets)
+        if known is None:
             return None
         self.start_line, request = known
         return request
@@ -225,7 +262,7 @@ class RequestParser(_Parser):
         """Read a request of HTTP/1.1 whose head is at hand; None: it is not, or not valid."""
         octets = self._fresh
         end = octets.find(b"\r\n\r\n")
-        start, _, section = octets[: end + 2].partition(b"\r\n")
+        start, _, section = octets[: end + 4].partition(b"\r\n")
         line = self._known.line(start) if end >= 0 else None
         if line is None:
             return None
@@ -238,10 +275,7 @@ class RequestParser(_Parser):
         if head.length:
             self._keep()
             self._body = self._framed(head.length)
-        request = Request(*line, (1, 1), head.fields)
-        if not self._fresh and not head.length and len(octets) <= 2_048:
-            _remember(self._known.requests, octets, (start, request), 1_024)
-        return request
+        return Request(line.method, line.target, (1, 1), head.fields)
 
     def _take_request_line(self) -> bool:
         self.start_line = bytes(self._buffer[:256])
@@ -263,75 +297,6 @@ class RequestParser(_Parser):
         self._empty_line_skipped = False
         self._line = method.decode("ascii"), target.decode("ascii"), (1, min(int(minor), 1))
         return True
-
-
-class ResponseParser(_Parser):
-    """The responses of one connection; tell `expect` each request's method before its response."""
-
-    __slots__ = ("_line", "_method")
-
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - an immutable value
-        super().__init__(limits)
-        self._method = "GET"
-        self._line: tuple[tuple[int, int], int, str] | None = None
-
-    def expect(self, method: str) -> None:
-        """The next response answers a request with *method*: to HEAD it has no body."""
-        self._method = method
-
-    def close(self) -> None:
-        """
-        The peer has closed.
-
-        Raises:
-            Malformed: in the middle of a message.
-        """
-        if isinstance(self._body, EndlessBody):
-            self._body.finished = True
-        elif self._body is not None:
-            raise Malformed(400, "the body ends too early")
-        elif self._line is not None or self._buffer:
-            raise Malformed(400, "the header section ends too early")
-
-    def next_event(self) -> ResponseHead | bytes | End | None:
-        """
-        The next event, or None: it is not complete yet. Interim responses (1xx) are passed over.
-
-        Raises:
-            Malformed: the octets are no response, ambiguous, or longer than the limits.
-        """
-        if self._body is not None:
-            return self._take_body(self._body)
-        while True:
-            if self._line is None and not self._take_status_line():
-                return None
-            fields = self._fields.take()
-            if fields is None or self._line is None:
-                return None
-            head = ResponseHead(*self._line, fields)
-            self._line = None
-            if head.status >= 200:
-                self._body = self._body_of(head)
-                return head
-            if head.status == 101:
-                raise Malformed(400, "an upgrade that nobody asked for")
-
-    def _take_status_line(self) -> bool:
-        line = self._lines.take(self._limits.start_line, 400, "the status line")
-        if line is None:
-            return False
-        match = _STATUS_LINE.fullmatch(line)
-        if match is None:
-            raise Malformed(400, f"not an HTTP/1.1 status line: {line[:60]!r}")
-        minor, status, reason = match.groups()
-        self._line = (1, min(int(minor), 1)), int(status), (reason or b"").decode("latin-1")
-        return True
-
-    def _body_of(self, head: ResponseHead) -> BodyDecoder:
-        if self._method == "HEAD" or head.status in BODILESS:  # RFC 9112 §6.3
-            return LengthBody(self._buffer, 0)
-        length = declared_length(head.fields, head.version)
-        return EndlessBody(self._buffer) if length is None else self._framed(length)
 
 
 def require_framing(request: Request) -> int | None:

@@ -69,7 +69,7 @@ class Resource:
     """A file that was found, and its forms: as it is, and in the codings that stand beside it."""
 
     __slots__ = (
-        "changed", "checked", "folder", "forms", "found", "inode", "look_again", "siblings",
+        "changed", "checked", "file", "folder", "forms", "found", "inode", "look_again", "only", "siblings",
     )  # fmt: skip
 
     def __init__(self, found: Found, siblings: Mapping[str, str]) -> None:
@@ -77,6 +77,8 @@ class Resource:
         self.siblings = siblings  # their real paths by coding
         self.forms: dict[str | None, Form] = {}
         # Of one that is kept:
+        self.file = b""  # its path, as the system wants it
+        self.only: Response | None = None  # the whole of its only form
         self.changed = self.inode = 0  # the file's mark
         self.checked = 0.0  # when it was last found unchanged, monotonic seconds
         self.folder: Mark = 0, 0
@@ -126,9 +128,9 @@ class Resources:
             return resource
         now = self._monotonic()
         try:
-            status = os.stat(resource.found.asked)
+            status = os.stat(resource.file)
             same = status.st_ctime_ns == resource.changed and status.st_ino == resource.inode
-            if same and (now >= resource.look_again or resource.siblings):
+            if same and (resource.only is None or now >= resource.look_again):
                 same = self._same_around(resource, now)
         except OSError:
             same = False
@@ -168,6 +170,8 @@ class Resources:
         past = all(form and form.representation.modified_ns < begun * 1e9 for form in forms)
         if not (same and settled and past) or len(path) > MAX_PATH:  # what is dated later is dated now
             return
+        resource.file = os.fsencode(resource.found.asked)
+        resource.only = None if resource.siblings else resource.forms[None].whole
         resource.changed, resource.inode = marks[0]
         resource.folder = folder_mark
         resource.look_again = self._monotonic() + LOOK_AGAIN

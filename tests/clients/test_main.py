@@ -14,9 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.clients import __main__ as program
 from netlab.clients import heartbeat, http, ping
+from netlab.clients.heartbeat import Wanted as Beating
+from netlab.clients.http import Wanted
 from netlab.clients.ping import Output
 from netlab.clients.running import WRONG_USAGE
-from netlab.http.client import location_of_file, location_of_url
+from netlab.heartbeat.style import Style
+from netlab.http.location import location_of_file, location_of_url
+from netlab.http.tls import TLS
 from netlab.ping.plan import Plan
 
 # Arguments, and what the complaint names.
@@ -32,6 +36,21 @@ WRONG = (
     (["http", "a", "1", "b", "c"], "SERVER_HOST SERVER_PORT FILENAME"),
     (["http", "--timeout", "nan", "http://127.0.0.1/"], "'nan' is not a number of seconds"),
     (["http", "--output"], "--output"),
+    (["http", "-O", "http://a/"], "does not end in a file name"),
+    (["http", "-O", "http://a/%2e%2e"], "does not end in a file name"),
+    (["http", "-O", "http://a/x%2f.."], "does not end in a file name"),
+    (["http", "-O", "-o", "f", "http://a/b"], "-o and -O"),
+    (["http", "-I", "-X", "GET", "http://a/b"], "-I is HEAD"),
+    (["http", "-c", "http://a/b"], "--continue needs"),
+    (["http", "-c", "-o", "f", "--compressed", "http://a/b"], "--continue needs"),
+    (["http", "-H", "nonsense", "http://a/b"], "is not NAME: VALUE"),
+    (["http", "-H", "a b: c", "http://a/b"], "cannot be sent"),
+    (["http", "-H", "a: b\r\nc: d", "http://a/b"], "cannot be sent"),
+    (["http", "-X", "G T", "http://a/b"], "is not a method"),
+    (["http", "--data", "@/nosuch/file", "http://a/b"], "cannot read /nosuch/file"),
+    (["http", "--cacert", "/nosuch/file", "https://a/b"], "/nosuch/file"),
+    (["http", "--cacert", __file__, "https://a/b"], "does not hold certificates in PEM"),
+    (["http", "--cert", __file__, "https://a/b"], "does not hold a certificate and its key"),
     (["ping"], "Missing argument"),
     (["ping", "a", "12000", "b"], "b"),
     (["ping", "a", "-1"], "-1"),
@@ -57,6 +76,10 @@ WRONG = (
     (["heartbeat"], "Missing argument"),
     (["heartbeat", "a", "--interval", "0"], "'0' is not a number of seconds"),
     (["heartbeat", "a", "--count", "x"], "'x' is not a whole number"),
+    (["heartbeat", "a", "--"], "there is no command after --"),
+    (["heartbeat", "a", "--id", "x", "--format", "csv"], "the form csv has no place for an id"),
+    (["heartbeat", "a", "--id", "a b"], "no blanks"),
+    (["heartbeat", "a", "--mult", "0"], "'0' is not a whole number"),
 )
 
 # Arguments, the coroutine function that they call, and with what.
@@ -114,15 +137,105 @@ RIGHT: tuple[tuple[list[str], Any, str, tuple[Any, ...]], ...] = (
             Output(histogram=True, fail_loss=0.01, fail_p99=0.02),
         ),
     ),
-    (["heartbeat", "a"], heartbeat, "beat", ("a", 13000, 1.0, None)),
-    (["heartbeat", "a", "5", "--interval", "2", "--count", "7"], heartbeat, "beat", ("a", 5, 2.0, 7)),
-    (["http", "a", "80", "x.html"], http, "fetch", (location_of_file("a", 80, "x.html"), None, 30.0)),
+    (["heartbeat", "a"], heartbeat, "beat", (Beating((("a", 13000),)),)),
+    (
+        [
+            "heartbeat",
+            "a",
+            "5",
+            "--interval",
+            "2",
+            "--count",
+            "7",
+            "--also",
+            "b:6",
+            "--id",
+            "x",
+            "--mult",
+            "3",
+        ],
+        heartbeat,
+        "beat",
+        (Beating((("a", 5), ("b", 6)), 2.0, 7, Style(id="x", mult=3)),),
+    ),
+    (
+        ["heartbeat", "a", "--id", "x", "--", "sleep", "--help"],
+        heartbeat,
+        "beat",
+        (Beating((("a", 13000),), style=Style(id="x"), command=("sleep", "--help")),),
+    ),
+    (["http", "a", "80", "x.html"], http, "fetch", (Wanted(location_of_file("a", 80, "x.html")),)),
     (
         ["http", "-o", "f", "--timeout", "5", "http://a/x"],
         http,
         "fetch",
-        (location_of_url("http://a/x"), "f", 5.0),
+        (Wanted(location_of_url("http://a/x"), output="f", timeout=5.0),),
     ),
+    (
+        [
+            "http",
+            "-O",
+            "-c",
+            "-L",
+            "-q",
+            "-v",
+            "--timing",
+            "--explain",
+            "--max-time",
+            "9",
+            "http://a/x%20y?z",
+        ],
+        http,
+        "fetch",
+        (
+            Wanted(
+                location_of_url("http://a/x%20y?z"),
+                output="x y",
+                resume=True,
+                follow=True,
+                quiet=True,
+                verbose=True,
+                timing=True,
+                explain=True,
+                max_time=9.0,
+            ),
+        ),
+    ),
+    (
+        [
+            "http",
+            "--data",
+            "a=b",
+            "-H",
+            "X-A:  1 ",
+            "-H",
+            "X-B:",
+            "--json",
+            "--no-headers",
+            "-k",
+            "https://a/",
+        ],
+        http,
+        "fetch",
+        (
+            Wanted(
+                location_of_url("https://a/"),
+                "POST",
+                (("X-A", "1"), ("X-B", "")),
+                b"a=b",
+                as_json=True,
+                heads=False,
+                tls=TLS(verify=False),
+            ),
+        ),
+    ),
+    (
+        ["http", "-I", "-i", "http://a/"],
+        http,
+        "fetch",
+        (Wanted(location_of_url("http://a/"), "HEAD", heads=True),),
+    ),
+    (["http", "-X", "PUT", "http://a/"], http, "fetch", (Wanted(location_of_url("http://a/"), "PUT"),)),
 )
 
 

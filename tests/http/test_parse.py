@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.http.framing import Limits, Malformed
 from netlab.http.message import Fields, Request, ResponseHead
-from netlab.http.parse import END, RequestParser, ResponseParser
+from netlab.http.parse import END, RequestParser
+from netlab.http.responses import ResponseParser
 from tests.http.wire import get
 
 HOST = b"Host: a\r\n"

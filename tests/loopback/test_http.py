@@ -108,8 +108,10 @@ async def test_fetch(host: str, tmp_path: Path) -> None:
     (tmp_path / "file.bin").write_bytes(octets)
     async with tcp_port(HTTPFactory(reactor, [StaticFiles(tmp_path)]), host) as port:
         body = Body()
-        head = await HTTPClient(reactor).get(location_of_file(host, port, "file.bin"), body)
-    assert head.status == 200
+        client = HTTPClient(reactor, environment={})
+        fetched = await client.get(location_of_file(host, port, "file.bin"), body)
+        client.close()
+    assert fetched.head.status == 200
     assert body.octets == octets
 
 
