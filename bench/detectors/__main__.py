@@ -1,5 +1,5 @@
 """
-Failure detectors over the same traces, on a virtual clock, by the measures of Chen, Toueg and Aguilera (2002).
+Failure detectors over the same traces, on a virtual clock, by the measures of Chen and others (2002).
 
     python -m bench.detectors                     a day of beats a second, each kind of network
     python -m bench.detectors --beats 1000000

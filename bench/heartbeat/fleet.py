@@ -1,5 +1,5 @@
 """
-A fleet before the monitor as it is deployed: python -m bench.heartbeat.fleet [--clients 10000] [--seconds 600]
+A fleet before the deployed monitor: python -m bench.heartbeat.fleet [--clients 10000] [--seconds 600]
 
 Starts twistd netlab-heartbeat with its store and its API on one core, a fleet with losses on the other, lets
 some clients die, and prints who was called down, how late, and what it cost.
@@ -73,14 +73,12 @@ def _print(options, told, events, begun, ended, share, resident) -> None:  # typ
     blind = [event["cause"] for event in events if event["event"] == "blind" and event["time"] < ended]
     print(f"{options.clients} clients, {options.seconds} s, loss {options.loss:g}, {options.detector}")
     print(f"beats sent {told['sent']}, left out {told['left_out']}, in {told['took']} s")
-    print(
-        f"killed {len(killed)}, of them called down {len(took)}, others called down {len(set(down) - set(killed))}"
-    )
+    false = set(down) - set(killed)
+    print(f"killed {len(killed)}, of them called down {len(took)}, others called down {len(false)}")
     if late:
         p99 = late[min(len(late) - 1, int(len(late) * 0.99))]
-        print(
-            f"told after the deadline: median {late[len(late) // 2]:.3f} s, p99 {p99:.3f}, worst {late[-1]:.3f}"
-        )
+        middle = late[len(late) // 2]
+        print(f"told after the deadline: median {middle:.3f} s, p99 {p99:.3f}, worst {late[-1]:.3f}")
         print(f"told after the last beat: median {took[len(took) // 2]:.2f} s, worst {took[-1]:.2f}")
     print(f"CPU of the monitor {share:.1%} of a core, resident {resident:.0f} MiB; blind: {blind or 'never'}")
 
