@@ -91,7 +91,7 @@ def in_disorder(count: int) -> list[int]:
 def watch(
     host: Sequence[str], folder: Path, numbers: Sequence[int], rules: str
 ) -> tuple[dict[str, Any], set[int], int]:
-    """Send *numbers* past *rules*: what the monitor says, which numbers it told of as lost, how many were dropped."""
+    """Send *numbers* past *rules*: what the monitor says, the numbers called lost, how many were dropped."""
     filter_by(list(host), folder, "input", rules)
     (folder / "numbers").write_text(json.dumps(numbers))
     events, admin = folder / "events", folder / "web"
@@ -148,7 +148,7 @@ RULES: dict[str, tuple[str, Callable[[int], bool] | None]] = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_losses(host: list[str], tmp_path: Path, name: str) -> None:
-    """Lost, late and doubled beats are counted as nftables counts them; the lost numbers are the right ones."""
+    """Lost, late and doubled beats are counted as nftables counts them, number by number."""
     rule, drops = RULES[name]
     numbers = in_disorder(BEATS) if drops else list(range(1, BEATS + 1))
     found, lost, dropped_by_nft = watch(host, tmp_path, numbers, f"udp dport {PORT} {rule} counter drop")
