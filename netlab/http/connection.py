@@ -229,7 +229,7 @@ class Connection(StreamProtocol):
         if self._handshaking:
             self._fail(_no_handshake(self._where, reason))
             return
-        why = reason.getErrorMessage()
+        why = "it was reset, not closed" if reason.check(error.ConnectionLost) else reason.getErrorMessage()
         try:
             if reason.check(error.ConnectionDone):
                 why = "the server closed it without a response"

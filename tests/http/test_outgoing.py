@@ -75,9 +75,8 @@ class RedirectTests(SynchronousTestCase):
         down = head(302, location="http://h/a")
         self.assertRaises(BadRedirect, before.redirected, down, Redirects())
         self.assertIsNotNone(before.redirected(down, Redirects(downgrade=True)))
-        self.assertRaises(
-            BadRedirect, before.redirected, head(302, location="file:///etc/passwd"), Redirects()
-        )
+        for reference in ("file:///etc/passwd", "https://a..b/"):
+            self.assertRaises(BadRedirect, before.redirected, head(302, location=reference), Redirects())
 
 
 class ProxyTests(SynchronousTestCase):
