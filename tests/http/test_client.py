@@ -3,6 +3,7 @@
 import gzip
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -222,7 +223,14 @@ class GetTests(ClientCase):
         self.receive(b"HTTP/1.0 200 OK\r\n\r\nhel")
         self.wires[0].end(error.ConnectionLost())
         lost = self.failureResultOf(self.done, ConnectionLost)
-        self.assertEqual(str(lost.value), "the connection was lost: it was reset, not closed")
+        self.assertEqual(str(lost.value), "the connection was lost: it was broken off, not closed")
+
+    def test_alert(self) -> None:
+        """A server that ends TLS with an alert, such as that it wants a certificate, is quoted."""
+        self.start()
+        self.wires[0].end(SSL.Error([("SSL routines", "", "tlsv13 alert certificate required")]))
+        lost = self.failureResultOf(self.done, ConnectionLost)
+        self.assertEqual(str(lost.value), "the connection was lost: tlsv13 alert certificate required")
 
     def test_garbage(self) -> None:
         """What is no HTTP is told, shown, and the connection dropped."""
