@@ -158,7 +158,8 @@ def http_command(
 def _location(where: tuple[str, ...]) -> Location:
     match where:
         case (host, port_text, name):
-            return location_of_file(host, PORT.convert(port_text, None, None), name)
+            port = PORT.convert(port_text, None, None)
+            return _asked(lambda: location_of_file(host, port, name))
         case (url,):
             return _asked(lambda: location_of_url(url))
         case _:
