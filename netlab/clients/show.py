@@ -29,6 +29,10 @@ class Printer:
 
     def __init__(self, out: IO[bytes], terminal: bool, heads: bool = True, guarded: bool = True) -> None:
         """*heads*: print them. *guarded*: a terminal gets no binary body."""
+        if terminal:  # now, or the time that it takes would be the server's
+            import rich.console
+            import rich.syntax
+            import rich.text  # noqa: F401
         self._out = out
         self._terminal = terminal
         self._heads = heads

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet import defer, error
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.internet.interfaces import (
     IHostnameResolver,
@@ -15,7 +15,6 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from netlab.errors import TimedOut, Unreachable
@@ -69,14 +68,21 @@ async def connect(place: IStreamClientEndpoint, clock: Any, route: Route, timeou
     where = route.name
     factory = Factory.forProtocol(lambda: Connection(clock, where, timeouts.first_byte, timeouts.stall))
     factory.noisy = False
+    connecting = place.connect(factory)
+    waiting: Deferred[Any] = Deferred()  # what endpoints call their own cancelling differs: nobody hears it
+    connecting.addCallbacks(waiting.callback, waiting.errback)
     try:
-        connection: Any = await place.connect(factory).addTimeout(timeouts.connect, clock, _too_late)
+        connection = await waiting.addTimeout(timeouts.connect, clock)
     except error.DNSLookupError:
         raise Unreachable(f"no such host: {route.peer.host}") from None
     except error.ConnectionRefusedError:
         hint = "" if route.unix_socket else ": nothing listens on that TCP port"
         raise Unreachable(f"{where} refused{hint}") from None
+    except CancelledError:
+        connecting.cancel()
+        raise
     except (error.TimeoutError, defer.TimeoutError):
+        connecting.cancel()
         raise TimedOut(f"{where} did not accept a connection for {timeouts.connect:g} s") from None
     except error.ConnectingCancelledError:
         raise CancelledError from None
@@ -84,13 +90,6 @@ async def connect(place: IStreamClientEndpoint, clock: Any, route: Route, timeou
         raise Unreachable(f"{where} cannot be reached: {failure}") from None
     found: Connection = connection
     return found
-
-
-def _too_late(result: Any, seconds: float) -> Any:
-    """What becomes of an attempt whose time is over: endpoints have a word of their own for cancelled."""
-    if isinstance(result, Failure) and result.check(CancelledError, error.ConnectingCancelledError):
-        raise defer.TimeoutError(seconds, "connect")
-    return result
 
 
 async def open_tunnel(connection: Connection, route: Route, trace: Trace) -> None:

@@ -135,7 +135,7 @@ class FileSink:
                     self._hashed(octets)
 
     def _open(self, mode: str, length: int) -> None:
-        self._file = open(self.part, mode, buffering=0)  # noqa: SIM115 - lives as long as the body
+        self._file = open(self.part, mode, buffering=0, opener=_opener)  # noqa: SIM115 - lives with the body
         self.length = length
 
     def _note(self, validator: str | None) -> None:
@@ -148,6 +148,13 @@ class FileSink:
         else:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(Partial(0, self._url, validator).note())
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open without waiting for the reader of a pipe, which may never come."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _length(head: ResponseHead) -> int | None:

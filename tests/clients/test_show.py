@@ -1,5 +1,7 @@
 """What a user sees: escapes, the waterfall, progress, colours."""
 
+import subprocess
+import sys
 from io import BytesIO, StringIO
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -57,6 +59,17 @@ class ShowTests(SynchronousTestCase):
 
 class PrinterTests(SynchronousTestCase):
     """Standard output."""
+
+    def test_ready(self) -> None:
+        """What colours need is loaded before the exchange begins, or it would count as the server's time."""
+        code = (
+            "import sys; from netlab.clients.show import Printer; Printer(sys.stdout.buffer, {});"
+            " print([name for name in ('rich.console', 'rich.text', 'rich.syntax') if name in sys.modules])"
+        )
+        for terminal, loaded in ((False, []), (True, ["rich.console", "rich.text", "rich.syntax"])):
+            command = [sys.executable, "-c", code.format(terminal)]
+            found = subprocess.run(command, capture_output=True, check=True, timeout=20)
+            self.assertEqual(found.stdout.decode().strip(), str(loaded))
 
     def printed(self, content_type: str, *pieces: bytes, terminal: bool = True) -> bytes:
         out = BytesIO()

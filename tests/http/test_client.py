@@ -329,7 +329,7 @@ class GetTests(ClientCase):
 
     def test_nobody_accepts(self) -> None:
         """A connection that is not there in time is a timeout, whatever the endpoint calls its giving up."""
-        for why in (error.ConnectingCancelledError(None), CancelledError()):
+        for why in (error.ConnectingCancelledError(None), CancelledError(), error.DNSLookupError()):
             self.connecting = giving_up(why)
             self.start()
             self.clock.advance(29)
@@ -341,10 +341,11 @@ class GetTests(ClientCase):
 
     def test_cancelled_connecting(self) -> None:
         """One that the caller gives up is no timeout."""
-        self.connecting = giving_up(error.ConnectingCancelledError(None))
-        self.start()
-        self.give_up(self.done)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        for why in (error.ConnectingCancelledError(None), CancelledError(), error.DNSLookupError()):
+            self.connecting = giving_up(why)
+            self.start()
+            self.give_up(self.done)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_wrong_calls(self) -> None:
         """What cannot be sent is the caller's mistake, at once."""

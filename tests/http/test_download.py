@@ -1,5 +1,6 @@
 """Bodies saved as files: none is called complete that is not, and no two versions come out as one."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -128,6 +129,14 @@ class WholeTests(DownloadCase):
         lost: Any = self.failureResultOf(done, ConnectionLost).value
         self.assertEqual((lost.kept, self.path.is_fifo(), self.names()), (None, True, ["file"]))
 
+    def test_nobody_reads(self) -> None:
+        """A pipe that nobody reads is an error, and no wait that cannot be ended."""
+        os.mkfifo(self.path)
+        done = self.download()
+        self.receive(NEW)
+        failed: Any = self.failureResultOf(done, OSError).value
+        self.assertEqual((failed.errno, failed.filename), (errno.ENXIO, os.fspath(self.path)))
+
     def test_link(self) -> None:
         """A symbolic link stays one; the file that it leads to is replaced."""
         target = self.folder / "target"
@@ -217,6 +226,15 @@ class ContinuedTests(DownloadCase):
             self.failureResultOf(done, WireError)
             self.assertEqual((self.folder / "file.part").read_bytes(), b"0123", answer)
             self.assertFalse(self.path.exists())
+
+    def test_rest_too_short(self) -> None:
+        """A rest of no declared length that ends before the whole does is no end."""
+        self.break_off(TAG)
+        done = self.download(resume=True)
+        self.receive(b"HTTP/1.1 206 X\r\n%bContent-Range: bytes 4-9/10\r\n\r\n45" % TAG)
+        self.wires[-1].loseConnection()
+        self.assertIn("6 octets came of 10", str(self.failureResultOf(done, WireError).value))
+        self.assertEqual(self.names(), ["file.part", "file.part.validator"])
 
     def test_failed(self) -> None:
         """An answer that is none to the question leaves the part, and its own body is hashed alone."""
