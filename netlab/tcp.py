@@ -34,6 +34,7 @@ BATCH = 512  # events a turn, before timers and other descriptors have theirs
 READ = 16_384  # octets read at a time: a longer buffer costs more to have than to fill
 PIECE = 131_072  # octets fetched from a disk at a time
 SHARE = 4_194_304  # octets of a file that one connection sends a turn
+WRITTEN = 1_048_576  # octets after whose writing one connection leaves the turn to the others
 
 EPOLLIN, EPOLLOUT, EPOLLENDS = 1, 4, 8 | 16  # of <sys/epoll.h>; the last are of errors and hang-ups
 _ENDS: dict[type, Failure] = {kind: Failure(kind()) for kind in (error.ConnectionDone, error.ConnectionLost)}
@@ -122,6 +123,8 @@ class Connection(tcp.Server):
         self._connections = connections
         self._events = 0
         self._fetched = -1, 0, 0  # a file, and start and end of what of it was brought to memory
+        self._written = 0  # octets that have left at once
+        self._written_in = 0.0  # in the turn that began then
         super().__init__(*arguments)
 
     # What it waits for.
@@ -187,6 +190,21 @@ class Connection(tcp.Server):
             sent = 0
         if sent < len(octets):
             super().write(octets[sent:])
+        elif sent >= 4_096 or not self.streamingProducer:  # what is shorter does not count for much
+            self._count(sent)
+
+    def _count(self, octets: int) -> None:
+        """What the producer has to know of *octets* that have left at once."""
+        if self.producer is None:
+            return
+        if not self.streamingProducer:
+            self.startWriting()  # which asks it for more
+            return
+        if self._written_in != self._connections.turn:
+            self._written_in, self._written = self._connections.turn, 0
+        self._written += octets
+        if self._written >= WRITTEN and not self.producerPaused:
+            self._pause()
 
     def send_file(self, head: bytes, file: int, start: int, length: int) -> int:
         """
@@ -268,7 +286,8 @@ class Connection(tcp.Server):
         """Go on sending; a producer that has all its octets sent is asked for more without a detour."""
         if self.idle and self.producer is not None and self.producerPaused:
             self._resume()
-            if self.idle and not self.producerPaused and not self.disconnecting:
+            closing = self.disconnecting or self._writeDisconnecting
+            if self.idle and not self.producerPaused and not closing:
                 self.stopWriting()
             return None
         return super().doWrite()

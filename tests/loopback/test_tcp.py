@@ -8,10 +8,11 @@ import ssl
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from cryptography import x509
@@ -20,14 +21,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import error
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
+from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from netlab import tcp
-from netlab.http import HTTPFactory, Request, Response, StaticFiles
+from netlab.http import Deadlines, HTTPFactory, Request, Response, StaticFiles
 from netlab.http.access import Exchange
 from tests.http.wire import Client, get, responses
 from tests.loopback.sockets import bounded, reactor, until
@@ -160,6 +164,47 @@ class Cold:
         self.ended += 1
 
 
+@implementer(IPushProducer)
+class Flood(Protocol):
+    """Writes all that the transport takes, and knows how much it was in each turn."""
+
+    PIECE = bytes(65_536)
+    transport: Any
+
+    def connectionMade(self) -> None:
+        self.written: Counter[float] = Counter()
+        self._paused = False
+        self.transport.registerProducer(self, True)
+        self.resumeProducing()
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        while not self._paused and self.written.total() < 64 * MIB:
+            self.transport.write(self.PIECE)
+            self.written[self.transport.turn()] += len(self.PIECE)
+        if not self._paused:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+
+    def stopProducing(self) -> None:
+        self._paused = True
+
+
+class Sending(Protocol):
+    """Sends a file with Twisted's own pull producer."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        sent = FileSender().beginFileTransfer(self._file, self.transport)
+        sent.addCallback(lambda last: self.transport.loseConnection())  # type: ignore[union-attr]
+
+
 def count_turns(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """A list that has one more member after each turn that a connection has for writing."""
     turns: list[object] = []
@@ -215,7 +260,7 @@ async def test_slow_reader(tmp_path: Path) -> None:
 @bounded
 async def test_fairness(kind: str, key: Path, tmp_path: Path) -> None:
     """However fast a long file is taken, others are answered meanwhile."""
-    size = 400 * MIB
+    size = 150 * MIB
     (tmp_path / "small").write_bytes(b"small")
     with (tmp_path / "long").open("wb") as file:
         file.truncate(size)
@@ -250,6 +295,43 @@ async def test_fairness(kind: str, key: Path, tmp_path: Path) -> None:
         assert await long > size
     assert len(waits) >= 10
     assert sorted(waits)[len(waits) // 2] < 0.1
+
+
+@bounded
+async def test_share() -> None:
+    """Who writes without an end, to a client that takes it all, has no more than a share of each turn."""
+    floods: list[Flood] = []
+
+    class Noted(Flood):
+        def connectionMade(self) -> None:
+            floods.append(self)
+            super().connectionMade()
+
+    async with served(Factory.forProtocol(Noted)) as port:
+        assert len(await deferToThread(ask, dial(port))) == 64 * MIB
+    assert max(floods[0].written.values()) <= tcp.WRITTEN + len(Flood.PIECE)
+
+
+@bounded
+async def test_pull_producer(tmp_path: Path) -> None:
+    """A pull producer is asked for more, however fast its octets leave."""
+    (tmp_path / "long").write_bytes(LONG)
+    with (tmp_path / "long").open("rb") as file:
+        factory = Factory()
+        factory.buildProtocol = lambda address: Sending(file)  # type: ignore[method-assign]
+        async with served(factory) as port:
+            assert await deferToThread(ask, dial(port)) == LONG
+
+
+@bounded
+async def test_half_close_after_file(tmp_path: Path) -> None:
+    """A refusal behind a long file ends the stream at once, and no reset overtakes it."""
+    (tmp_path / "long").write_bytes(LONG * 8)
+    begun = time.monotonic()
+    async with served(HTTPFactory(reactor, [StaticFiles(tmp_path)])) as port:
+        octets = await deferToThread(ask, dial(port, RCVBUF=4_096), get("/long"), b"garbage\r\n\r\n")
+    assert [status for status, _, _ in responses(octets, "GET", "GET")] == [200, 400]
+    assert time.monotonic() - begun < Deadlines().linger
 
 
 @bounded
