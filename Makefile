@@ -14,6 +14,7 @@ run: .venv/run
 	@echo '             $(BIN)/python -m netlab.clients http 127.0.0.1 8080 index.html'
 	@echo '  ping       $(BIN)/python -m netlab.clients ping 127.0.0.1 12000'
 	@echo '  heartbeat  $(BIN)/python -m netlab.clients heartbeat 127.0.0.1 13000'
+	@echo '             who is alive: http://127.0.0.1:8081/'
 	@echo
 	@$(BIN)/twistd --nodaemon --pidfile= --python tac/lab.tac
 

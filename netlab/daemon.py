@@ -48,9 +48,13 @@ class Daemon(MultiService):
         self.reactor: Any = reactor
         self._together = together(reactor)
 
-    def listen_tcp(self, endpoint: str, factory: Factory, reactor: Any = None) -> None:
+    def listen_tcp(
+        self, endpoint: str, factory: Factory, reactor: Any = None, option: str = "--listen"
+    ) -> None:
         """
         Serve *factory* on a Twisted server endpoint string, by *reactor* in place of the daemon's own.
+
+        *option* is where the user gave the endpoint, for messages.
 
         Raises:
             StartRefused: there is no such endpoint, or its files cannot be read.
@@ -58,9 +62,11 @@ class Daemon(MultiService):
         try:
             service = strports_service(endpoint, factory, reactor or self.reactor)
         except Exception as error:  # each endpoint type fails in its own way: KeyError, OSError, SSL.Error
-            raise StartRefused(f"{self.name}: --listen {endpoint}: no such endpoint ({error})") from error
+            raise StartRefused(f"{self.name}: {option} {endpoint}: no such endpoint ({error})") from error
         service.endpoint = self._together(service.endpoint)
-        service.setServiceParent(self)
+        listening = _Listening(str(self.name), option)
+        service.setServiceParent(listening)
+        listening.setServiceParent(self)
 
     @staticmethod
     def room_for_connections(most: int) -> int:
@@ -77,26 +83,14 @@ class Daemon(MultiService):
         self._reloads.append(reload)
 
     def privilegedStartService(self) -> None:
-        with self._refusing():
+        with _refusing(str(self.name), "--listen"):
             super().privilegedStartService()
 
     def startService(self) -> None:
         if self._owns_process:
             self.reactor.callWhenRunning(self._answer_signals)
-        with self._refusing():
+        with _refusing(str(self.name), "--listen"):
             super().startService()
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        try:
-            yield
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            where = error.interface or "any address"
-            raise StartRefused(
-                f"{self.name}: cannot listen on {where} port {error.port} ({reason});"
-                " stop what uses it, or give --listen another address"
-            ) from error
 
     def _answer_signals(self) -> None:
         """Stop on SIGTERM and SIGINT with status 0; Twisted's own handlers end by the signal instead."""
@@ -121,6 +115,37 @@ class Daemon(MultiService):
         self.log.info("{name} stops: {why}", name=self.name, why=why)
         with suppress(ReactorNotRunning):
             self.reactor.stop()
+
+
+class _Listening(MultiService):
+    """A port, and the option that asked for it."""
+
+    def __init__(self, daemon: str, option: str) -> None:
+        super().__init__()
+        self._daemon = daemon
+        self._option = option
+
+    def privilegedStartService(self) -> None:
+        with _refusing(self._daemon, self._option):
+            super().privilegedStartService()
+
+    def startService(self) -> None:
+        with _refusing(self._daemon, self._option):
+            super().startService()
+
+
+@contextmanager
+def _refusing(daemon: str, option: str) -> Iterator[None]:
+    """Say in one line that an address is taken, and which option gives another."""
+    try:
+        yield
+    except CannotListenError as error:
+        reason = getattr(error.socketError, "strerror", None) or error.socketError
+        where = error.interface or "any address"
+        raise StartRefused(
+            f"{daemon}: cannot listen on {where} port {error.port} ({reason});"
+            f" stop what uses it, or give {option} another address"
+        ) from error
 
 
 class _Announcement(Service):

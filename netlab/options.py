@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar
 from twisted.python import usage
 
 from netlab import arguments
+from netlab.toml import ConfigError
 
 T = TypeVar("T")
 
@@ -55,3 +56,19 @@ def tcp_endpoint(text: str) -> str:
     except ValueError as error:
         raise usage.UsageError(f"{error}: no such port") from None
     return f"tcp:{text}:interface=127.0.0.1"
+
+
+def read_config(path: str, parse: Callable[[str, str], T]) -> T:
+    """
+    Have *parse* read the text of the file that ``--config`` names, and its name.
+
+    Raises:
+        UsageError: it cannot be read, or with its line and key what is wrong in it.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parse(file.read(), path)
+    except (OSError, UnicodeError) as error:
+        raise usage.UsageError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
+    except ConfigError as error:
+        raise usage.UsageError(str(error)) from error

@@ -167,3 +167,25 @@ def _adopt_unix(handed: socket.socket, factory: Factory, reactor: Any) -> UnixPo
     port._shouldShutdown = False
     port.startListening()
     return port
+
+
+FIRST_HELD = 3  # the descriptor of the first socket that systemd hands down (sd_listen_fds(3))
+
+
+def held_by_systemd(number: int) -> socket.socket:
+    """
+    The UDP socket that systemd holds and has handed to this process, counted from 0.
+
+    What comes while nobody listens waits in its queue. Closing the result lets go of it and no more.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        held = socket.socket(fileno=os.dup(FIRST_HELD + number))
+    except OSError as error:
+        raise ValueError(f"systemd has handed down no socket number {number}") from error
+    if held.type != socket.SOCK_DGRAM or held.family not in (socket.AF_INET, socket.AF_INET6):
+        held.close()
+        raise ValueError(f"the socket number {number} that systemd has handed down is not of UDP")
+    return held

@@ -21,13 +21,12 @@ from typing import Any
 
 from netlab.arguments import Address
 from netlab.clocks import Reception
-from netlab.udp import BATCH, DatagramPort
+from netlab.udp import BATCH, DatagramPort, drops
 
 LINUX = sys.platform == "linux" and sys.maxsize > 2**32  # 32-bit systems lay stamps out in another way
 _TIMESTAMPING = 37  # linux/asm-generic/socket.h
 _ERROR_QUEUE = 0x2000  # linux/socket.h
 _SEND, _RECEIVE, _SOFTWARE, _NUMBERED, _STAMP_ONLY = 2, 8, 16, 128, 2048  # linux/net_tstamp.h
-_MEMINFO, _MEMINFO_DROPS = 55, 8  # linux/sock_diag.h
 _RECVERR = {(socket.IPPROTO_IP, 11), (socket.IPPROTO_IPV6, 25)}
 _WANTED = {  # IP_RECVTTL, IP_RECVTOS, IP_RECVERR and those of IPv6 (linux/in.h, linux/in6.h)
     socket.AF_INET: (socket.IPPROTO_IP, 12, 13, 11),
@@ -74,14 +73,7 @@ class StampedPort(DatagramPort):
 
     def drops(self) -> int:
         """Datagrams that were dropped since our own receive queue was full; 0 where that is not told."""
-        if not LINUX:
-            return 0
-        try:
-            counts = self.socket.getsockopt(socket.SOL_SOCKET, _MEMINFO, 64)
-        except OSError:
-            return 0
-        begin = _MEMINFO_DROPS * 4
-        return int.from_bytes(counts[begin : begin + 4], sys.byteorder) if len(counts) >= begin + 4 else 0
+        return drops(self.socket) if LINUX else 0
 
     def stamped_write(
         self,

@@ -29,6 +29,8 @@ RUNNERS = {
     "twist": (sys.executable, "-m", "twisted", "--log-format=text"),
 }
 ANY_PORT = {"netlab-http": "0", "netlab-ping": "127.0.0.1:0", "netlab-heartbeat": "127.0.0.1:0"}
+# A monitor's store and page are for the tests that want them, since many monitors run at the same time.
+ALONE = {"netlab-heartbeat": ("--web", "off", "--store", "none")}
 ANNOUNCED = re.compile(r"netlab-(http serves|ping on|heartbeat on) ")
 
 
@@ -140,7 +142,8 @@ def daemon(
 ) -> Iterator[Program]:
     """Run one of the daemons on a port of the system's choice, or on *listen*, until the block ends."""
     where = listen or ANY_PORT[name]
-    with started(folder, *RUNNERS[runner], name, "--listen", where, *options) as program:
+    words = (name, "--listen", where, *ALONE.get(name, ()), *options)
+    with started(folder, *RUNNERS[runner], *words) as program:
         program.wait_for(ANNOUNCED)
         yield program
 

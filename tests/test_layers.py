@@ -10,20 +10,25 @@ PACKAGE = Path(__file__).parent.parent / "netlab"
 
 LAYERS = {
     0: "errors clocks arguments http.message http.media http.timing",
-    1: "http.channel http.dates http.framing http.location http.parse http.responses http.serialize"
-    " http.target ping.text ping.ntp ping.stamp ping.tlv ping.echo heartbeat.wire",
+    1: "toml http.channel http.dates http.framing http.location http.parse http.responses http.serialize"
+    " http.target ping.text ping.ntp ping.stamp ping.tlv ping.echo"
+    " heartbeat.dialect heartbeat.signing heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
     " http.tree http.validators http.rules http.config"
     " http.explain http.outgoing http.partial http.proxy"
     " ping.impair ping.session ping.stamping ping.reflector"
     " ping.histogram ping.window ping.loss ping.variation ping.schedule"
     " ping.dialect ping.sample ping.rtt ping.prober ping.plan ping.stats ping.report ping.values"
-    " heartbeat.ledger heartbeat.monitor heartbeat.report",
-    3: "tcp sockets udp options daemon testing machines stamps timer clocksync"
+    " heartbeat.circle heartbeat.entry heartbeat.ledger heartbeat.monitor heartbeat.pace heartbeat.report"
+    " heartbeat.window heartbeat.config heartbeat.page heartbeat.style"
+    " heartbeat.states heartbeat.events heartbeat.wheel heartbeat.detector heartbeat.arrivals"
+    " heartbeat.client heartbeat.sight",
+    3: "keys lines tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.connection http.decode http.dial http.download http.pool http.tls"
     " http.log http.resources http.server http.site http.slot http.workers"
-    " ping.keys ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server",
+    " ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server heartbeat.store"
+    " heartbeat.checkpoint heartbeat.metrics heartbeat.sinks heartbeat.status heartbeat.web heartbeat.judge",
     4: "http.tap http.worker ping.tap heartbeat.tap clients.running clients.show clients.http"
     " clients.heartbeat clients.ping clients.live clients.picture clients.__main__",
 }

@@ -4,6 +4,8 @@ The command line of the clients.
 Exit status: 0 it worked, 1 it did not, 2 wrong usage, 3 unreachable, 4 timed out.
 """
 
+import os
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -14,10 +16,13 @@ import click
 from netlab import arguments
 from netlab.clients import heartbeat, http, ping
 from netlab.clients.running import WRONG_USAGE, complain, run
+from netlab.heartbeat.signing import derive
+from netlab.heartbeat.style import Style
+from netlab.heartbeat.wire import FORMS
 from netlab.http.location import Location, location_of_file, location_of_url
 from netlab.http.serialize import require_sendable
 from netlab.http.tls import TLS
-from netlab.ping.keys import read_key
+from netlab.keys import read_key
 from netlab.ping.plan import LONGEST, PROTOCOLS, Plan
 
 T = TypeVar("T")
@@ -80,6 +85,9 @@ SHARE = Read(arguments.share, "share")
 DURATION = Read(arguments.duration, "duration")
 TARGET = Read(lambda text: arguments.host_port(text, 12000), "host[:port]")
 KEY = Read(read_key, "file")
+MONITOR = Read(lambda text: arguments.host_port(text, 13000), "host[:port]")
+MULT = Read(lambda text: arguments.whole(text, 1, 255), "number")
+KEY_NUMBER = Read(lambda text: arguments.whole(text, 0, 999_999_999), "number")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,7 +158,8 @@ def http_command(
 def _location(where: tuple[str, ...]) -> Location:
     match where:
         case (host, port_text, name):
-            return location_of_file(host, PORT.convert(port_text, None, None), name)
+            port = PORT.convert(port_text, None, None)
+            return _asked(lambda: location_of_file(host, port, name))
         case (url,):
             return _asked(lambda: location_of_url(url))
         case _:
@@ -217,14 +226,74 @@ def ping_command(host: str, port: int, **given: Any) -> int:
     return run(lambda reactor: ping.ping(reactor, targets, plan, output))
 
 
-@netlab.command("heartbeat", short_help="Send heartbeats over UDP.")
+class WithCommand(click.Command):
+    """A command of ours that runs another one, whose words follow ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--" in args:
+            end = args.index("--")
+            ctx.meta["command"] = tuple(args[end + 1 :])
+            args = args[:end]
+        return super().parse_args(ctx, args)
+
+
+@netlab.command("heartbeat", cls=WithCommand, short_help="Send heartbeats over UDP.")
 @click.argument("host")
 @click.argument("port", type=PORT, default="13000")
+@click.option("--also", type=MONITOR, multiple=True, metavar="HOST[:PORT]", help="Beat to this monitor, too.")
 @click.option("--interval", type=SECONDS, default=1.0, show_default=True, help="Seconds between two beats.")
 @click.option("--count", type=COUNT, default=None, help="Beats to send; without it, until interrupted.")
-def heartbeat_command(host: str, port: int, interval: float, count: int | None) -> int:
-    """Send a heartbeat a second to the monitor on HOST and PORT (13000), until interrupted."""
-    return run(lambda reactor: heartbeat.beat(reactor, host, port, interval, count))
+@click.option("--id", "identity", default=None, help="Name the sender; the line is then tagged.")
+@click.option("--tag", "tags", multiple=True, help="Label it.")
+@click.option("--message", default=None, help="Tell people something.")
+@click.option("--mult", type=MULT, default=None, help="Intervals of silence after which to call it down.")
+@click.option(
+    "--key-file", "master", type=KEY, default=None, help="Sign with the monitor's key, in this file."
+)
+@click.option("--key-number", type=KEY_NUMBER, default=1, show_default=True, help="Which of its keys.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="classic", help="For foreign monitors.")
+@click.option("--goodbye", is_flag=True, help="Tell the monitor of a stop.")
+@click.pass_context
+def heartbeat_command(
+    ctx: click.Context,
+    /,
+    host: str,
+    port: int,
+    also: tuple[tuple[str, int], ...],
+    interval: float,
+    count: int | None,
+    goodbye: bool,
+    **given: Any,
+) -> int:
+    """
+    Send a heartbeat a second to the monitor on HOST and PORT (13000), until interrupted.
+
+    After -- a COMMAND may follow: it is run, heartbeats are sent while it lives, the monitor is told
+    at once how it ended, and its exit status is ours. --tag, --message, --mult, --key-file, --goodbye
+    and a COMMAND need a name: the machine's, and the command's, unless --id gives another.
+    """
+    command = ctx.meta.get("command", ())
+    if "command" in ctx.meta and not command:
+        raise click.UsageError("there is no command after --")
+    style = _asked(lambda: _style(command, goodbye, **given))
+    wanted = heartbeat.Wanted(((host, port), *also), interval, count, style, goodbye, command)
+    return run(lambda reactor: heartbeat.beat(reactor, wanted))
+
+
+def _style(
+    command: tuple[str, ...],
+    goodbye: bool,
+    identity: str | None,
+    master: bytes | None,
+    key_number: int,
+    tags: tuple[str, ...],
+    **given: Any,
+) -> Style:
+    if identity is None and (command or goodbye or master or tags or given["message"] or given["mult"]):
+        words = (socket.gethostname(), *(os.path.basename(word) for word in command[:1]))
+        identity = "-".join(re.sub(r"[^!-~]", "_", word) for word in words)[:64]
+    key = None if master is None else derive(master, identity or "")
+    return Style(id=identity, tags=tags, key=key, key_number=key_number, **given)
 
 
 def main() -> None:

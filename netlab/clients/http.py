@@ -14,7 +14,7 @@ from netlab.clients.show import BinaryOnTerminal, Printer, Progress, WireView, p
 from netlab.http.client import Fetched, HTTPClient
 from netlab.http.connection import Trace
 from netlab.http.dial import Timeouts
-from netlab.http.download import download
+from netlab.http.download import download, left_behind
 from netlab.http.explain import afterwards, framing
 from netlab.http.location import Location
 from netlab.http.message import ResponseHead
@@ -182,7 +182,9 @@ async def _saved(client: HTTPClient, wanted: Wanted, trace: Trace) -> tuple[Fetc
             progress.end()
         kept = getattr(error, "kept", None)
         if kept is not None:
-            complain(f"{kept} holds what came so far; --continue goes on from there")
+            goes_on = left_behind(wanted.path, wanted.location.url) is not None
+            then = "--continue goes on from there" if goes_on else "it cannot be gone on with"
+            complain(f"{kept} holds what came so far; {then}")
         raise
     if progress is not None:
         progress.end()

@@ -1,29 +1,112 @@
-"""`MonitorProtocol`: the monitor on a UDP port, judging ten times a second."""
+"""`MonitorProtocol`: the monitor on a UDP port, which hands it whole batches of datagrams."""
 
-from collections.abc import Callable
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
-from twisted.internet.task import LoopingCall
+from twisted.internet import error
+from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from netlab.clocks import Clocks, read_clocks
-from netlab.heartbeat.monitor import Event, Monitor
+from netlab.arguments import Address, address_text
+from netlab.clocks import Clocks, Instant, read_clocks
+from netlab.errors import WireError
+from netlab.heartbeat.detector import Fixed
+from netlab.heartbeat.events import Event
+from netlab.heartbeat.judge import Judge
+from netlab.heartbeat.monitor import Monitor, Policy
 from netlab.heartbeat.report import event_lines
-from netlab.machines import MachineProtocol
+from netlab.heartbeat.wire import MAX_LINE
+from netlab.udp import BATCH, DatagramPort, drops
 
-TICK = 0.1  # seconds between two judgements; a client is called stopped at most this much too late
+BUSY = 50  # datagrams from one judgement to the next: 1,000 a second
+REST = 0.002  # seconds; at most so much later than it was is the arrival of a beat noted then
+QUEUE = 67_108_864  # octets of the receive queue: 80,000 beats may come at one moment
+_FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
 
 
-class MonitorProtocol(MachineProtocol[Event]):
+class MonitorPort(DatagramPort):
+    """A port that hands its protocol a whole batch with one reading of the clocks, and has a long queue."""
+
+    protocol: "MonitorProtocol"
+    reactor: Any
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._read = 0  # datagrams since the last judgement
+        self._busy = False
+        self.reactor: Any
+        self._rest: Any = None  # the call that ends a rest from reading
+
+    def createInternetSocket(self) -> socket.socket:
+        udp = super().createInternetSocket()
+        for option in (socket.SO_RCVBUF, *([_FORCED] if sys.platform == "linux" else [])):
+            with suppress(OSError):  # the system's limit will have to do
+                udp.setsockopt(socket.SOL_SOCKET, option, QUEUE)
+        return udp
+
+    def drops(self) -> int:
+        """Datagrams that our own receive queue has dropped since it was opened."""
+        return drops(self.socket)
+
+    def doRead(self) -> None:
+        """Read one batch; where there is much to read, rest a moment, so that the next one is a batch."""
+        self._read_batch()
+        if self._busy:
+            self.stopReading()
+            self._rest = self.reactor.callLater(REST, self._rested)
+
+    def drain(self) -> bool:
+        """Read what waits now; who judges calls this at every tick. False: there is more."""
+        drained = super().drain()
+        self._busy, self._read = self._read > BUSY, 0
+        return drained
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.cancel()
+        super().connectionLost(reason)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self.startReading()
+
+    def _read_batch(self) -> bool:
+        receive, take = self.socket.recvfrom, self.protocol.take
+        now = self.protocol.clocks()
+        for _ in range(BATCH):
+            try:
+                datagram, peer = receive(MAX_LINE + 1)  # what is cut off is too long anyway
+            except (BlockingIOError, InterruptedError):
+                return True
+            except OSError as failure:  # an ICMP message about a reply of ours
+                self._tell(failure)
+                continue
+            self._read += 1
+            try:
+                take(datagram, peer[:2], now)
+            except Exception:
+                self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer[:2]))
+        return False
+
+
+class MonitorProtocol(DatagramProtocol):
     """
-    Watch heartbeats: a `DatagramProtocol` for ``listenUDP`` or, better, `netlab.udp.UDPService`.
+    Watch heartbeats: a `DatagramProtocol` for ``listenUDP``, or better for a `MonitorPort`.
 
     *sink* takes each event; without one they are logged, ordinary beats only with *log_beats*.
     Deadlines are judged on the monotonic clock by a `LoopingCall` on *clock*, which should be
-    monotonic as well (see `netlab.clocks.run_monotonic`).
+    monotonic as well (see `netlab.clocks.run_monotonic`). *monitor* is made for one fixed *timeout*
+    unless it is given; protocols that share one share its *judge* too.
     """
 
+    noisy = False
     log = Logger()
+    transport: Any
 
     def __init__(
         self,
@@ -32,35 +115,73 @@ class MonitorProtocol(MachineProtocol[Event]):
         sink: Callable[[Event], object] | None = None,
         log_beats: bool = False,
         clocks: Clocks = read_clocks,
+        monitor: Monitor | None = None,
+        judge: Judge | None = None,
     ) -> None:
-        self._monitor = Monitor(timeout)
-        super().__init__(self._monitor, sink or self._log_event, clock, clocks)
+        if timeout <= 0:
+            raise ValueError("timeout is more than 0 seconds")
+        wants_beats = log_beats or sink is not None
+        self.monitor = monitor or Monitor(Policy(Fixed(timeout)), wants_beats=wants_beats)
+        self.clocks = clocks
+        self.rejected = 0  # datagrams that were refused
+        self.unsent = 0  # replies that the system did not take
+        self._sink = sink or self._log_event
         self._log_beats = log_beats
-        self._loop = LoopingCall(self._judge)
-        self._loop.clock = clock
+        self._port: Any = None
+        self._judge = judge or Judge(clock, self.monitor, self.tell, clocks)
 
     def startProtocol(self) -> None:
-        self._loop.start(TICK, now=False).addErrback(
-            lambda failure: self.log.failure("heartbeats are no longer judged", failure)
-        )
+        self._port = self.transport  # which is taken from us before we hear that it closes
+        self._judge.join(self._port)
 
     def stopProtocol(self) -> None:
-        if self._loop.running:
-            self._loop.stop()
+        self._judge.leave(self._port)
 
-    def _schedule(self, now: Any) -> None:
-        """The loop wakes the monitor; no timer of its own is needed."""
+    def datagramReceived(self, datagram: bytes, addr: Address) -> None:
+        self.take(datagram, addr, self.clocks())
 
-    def _judge(self) -> None:
-        """Read what waits in the queue, and only then judge: after a stall the beats are there."""
-        drain = getattr(self.transport, "drain", None)
-        if drain is not None:
-            drain()
-        self.expire()
+    def take(self, datagram: bytes, peer: Address, now: Instant) -> None:
+        """Hand a datagram that came by *now* to the monitor, and on what it makes of it."""
+        try:
+            events = self.monitor.receive(datagram, peer, now)
+        except WireError as refusal:
+            self._refuse(peer, refusal)
+            return
+        if events:
+            self.tell(events)
+        replies = self.monitor.replies
+        if replies:
+            self._send(now)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Hand events to the sink."""
+        for event in events:
+            try:
+                self._sink(event)
+            except Exception:  # the sink is the embedder's: its mistake costs this event, not the rest
+                self.log.failure("an event was not taken: {event}", event=event)
 
     def counts_line(self) -> str:
         """What became of the datagrams so far."""
-        return f"{self._monitor.beats} heartbeats received, {self.rejected} other datagrams refused"
+        return f"{self.monitor.beats} heartbeats received, {self.rejected} other datagrams refused"
+
+    def _refuse(self, peer: Address, refusal: WireError) -> None:
+        self.rejected += 1
+        if self.rejected & (self.rejected - 1) == 0:  # 1, 2, 4, 8…: a flood must not fill the log
+            self.log.debug(
+                "refused from {peer}: {error} ({count} so far)",
+                peer=address_text(peer),
+                error=refusal,
+                count=self.rejected,
+            )
+
+    def _send(self, now: Instant) -> None:
+        for datagram, peer in self.monitor.outgoing(now):
+            try:
+                self.transport.write(datagram, peer)
+            except (OSError, error.MessageLengthError) as failure:
+                self.unsent += 1
+                self.log.debug("not sent to {peer}: {why}", peer=address_text(peer), why=failure)
 
     def _log_event(self, event: Event) -> None:
         for line in event_lines(event, self._log_beats):

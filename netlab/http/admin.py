@@ -1,8 +1,8 @@
-"""`Admin`: the answer that tells whoever runs the server how it is, at ``/healthz`` and ``/metrics``."""
+"""`Admin`: the answer that tells whoever runs a daemon how it is, at ``/healthz`` and ``/metrics``."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import accumulate
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -24,20 +24,25 @@ _NO_STORE = ("Cache-Control", "no-store")
 
 
 class Source(Protocol):
-    """Who knows how the server is."""
+    """Who knows how the daemon is."""
 
-    def read(self) -> Reading | Awaitable[Reading]:
+    def read(self) -> Any | Awaitable[Any]:
         """Everything that is counted, now or as soon as it is known."""
 
     def state(self) -> str:
-        """``ok``, or why the server is to get no new work now, such as that it drains."""
+        """``ok``, or why the daemon is to get no new work now, such as that it drains."""
 
 
 class Admin:
-    """Answer ``/healthz`` and ``/metrics``; every other path is somebody else's."""
+    """
+    Answer ``/healthz`` and ``/metrics``; every other path is somebody else's.
 
-    def __init__(self, source: Source) -> None:
+    *metrics* makes of what *source* reads what Prometheus wants: a web server's, unless told otherwise.
+    """
+
+    def __init__(self, source: Source, metrics: "Callable[[Any], Iterable[Metric]] | None" = None) -> None:
         self._source = source
+        self._collect = metrics or http_metrics
         self._pages: dict[tuple[str, ...], Callable[[], Response | Awaitable[Response]]] = {
             ("healthz",): self._health,
             ("metrics",): self._metrics,
@@ -59,57 +64,57 @@ class Admin:
 
     def _metrics(self) -> Response | Awaitable[Response]:
         reading = self._source.read()
-        return _exposition(reading) if isinstance(reading, Reading) else _wait_for(reading)
+        return self._wait_for(reading) if isinstance(reading, Awaitable) else self._exposition(reading)
 
+    async def _wait_for(self, reading: Awaitable[Any]) -> Response:
+        return self._exposition(await reading)
 
-async def _wait_for(reading: Awaitable[Reading]) -> Response:
-    return _exposition(await reading)
-
-
-def _exposition(reading: Reading) -> Response:
-    return _text(200, CONTENT_TYPE_LATEST, generate_latest(_Collected(reading)))
+    def _exposition(self, reading: Any) -> Response:
+        collected = _Collected(self._collect(reading))
+        return _text(200, CONTENT_TYPE_LATEST, generate_latest(collected))
 
 
 class _Collected(Collector):
-    """A reading, as Prometheus wants it."""
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
 
-    def collect(self) -> Iterator[Metric]:
-        counters = self._reading.counters
-        requests = CounterMetricFamily(
-            "netlab_http_requests_total", "Requests answered.", labels=("method", "status")
-        )
-        for (method, status), count in sorted(counters.requests.items()):
-            requests.add_metric((method, str(status)), count)
-        yield requests
+
+def http_metrics(reading: Reading) -> Iterable[Metric]:
+    """What a web server has counted."""
+    counters = reading.counters
+    requests = CounterMetricFamily(
+        "netlab_http_requests_total", "Requests answered.", labels=("method", "status")
+    )
+    for (method, status), count in sorted(counters.requests.items()):
+        requests.add_metric((method, str(status)), count)
+    yield requests
+    yield CounterMetricFamily(
+        "netlab_http_response_octets_total", "Octets of response bodies sent.", counters.octets
+    )
+    bounds = (*map(str, BUCKETS), "+Inf")
+    yield HistogramMetricFamily(
+        "netlab_http_request_duration_seconds",
+        "From a request's first octet to its response's last.",
+        list(zip(bounds, accumulate(counters.durations), strict=True)),
+        counters.seconds,
+    )
+    yield GaugeMetricFamily("netlab_http_open_connections", "Connections open now.", reading.connections)
+    refused = CounterMetricFamily(
+        "netlab_http_refused_total", "Connections and requests refused.", labels=("reason",)
+    )
+    for reason, count in counters.refused.items():
+        refused.add_metric((reason,), count)
+    yield refused
+    if reading.workers is not None:
+        yield GaugeMetricFamily("netlab_http_workers", "Processes that serve.", reading.workers)
         yield CounterMetricFamily(
-            "netlab_http_response_octets_total", "Octets of response bodies sent.", counters.octets
+            "netlab_http_worker_restarts_total",
+            "Processes that took the place of one that died.",
+            reading.restarts,
         )
-        bounds = (*map(str, BUCKETS), "+Inf")
-        yield HistogramMetricFamily(
-            "netlab_http_request_duration_seconds",
-            "From a request's first octet to its response's last.",
-            list(zip(bounds, accumulate(counters.durations), strict=True)),
-            counters.seconds,
-        )
-        yield GaugeMetricFamily(
-            "netlab_http_open_connections", "Connections open now.", self._reading.connections
-        )
-        refused = CounterMetricFamily(
-            "netlab_http_refused_total", "Connections and requests refused.", labels=("reason",)
-        )
-        for reason, count in counters.refused.items():
-            refused.add_metric((reason,), count)
-        yield refused
-        if self._reading.workers is not None:
-            yield GaugeMetricFamily("netlab_http_workers", "Processes that serve.", self._reading.workers)
-            yield CounterMetricFamily(
-                "netlab_http_worker_restarts_total",
-                "Processes that took the place of one that died.",
-                self._reading.restarts,
-            )
 
 
 def _text(status: int, content_type: str, body: bytes) -> Response:

@@ -227,9 +227,9 @@ class Connection(StreamProtocol):
     def _cut_off(self, reason: Failure) -> None:
         """The connection ended within an exchange: perhaps that is the body's end."""
         if self._handshaking:
-            self._fail(_no_handshake(self._where, reason))
+            self._fail(_no_handshake(self._where, reason, self.transport))
             return
-        why = reason.getErrorMessage()
+        why = _of_the_end(reason)
         try:
             if reason.check(error.ConnectionDone):
                 why = "the server closed it without a response"
@@ -275,15 +275,31 @@ def _as_wire_error(failure: WireError) -> WireError:
     return WireError(f"the server broke HTTP: {failure}")
 
 
-def _no_handshake(where: str, reason: Failure) -> Exception:
+def _of_the_end(reason: Failure) -> str:
+    match reason.value:
+        case error.ConnectionLost():
+            return "it was broken off, not closed"
+        case SSL.Error(args=([(_, _, why), *_],)):  # an alert, such as that it wants a certificate
+            return str(why)
+        case _:
+            return reason.getErrorMessage()
+
+
+def _no_handshake(where: str, reason: Failure, transport: Any) -> Exception:
     match reason.value:
         case VerificationError():
             return Untrusted(f"the certificate of {where} is for another name")
         case SSL.Error(args=([(_, _, why), *_],)):
             if "certificate verify failed" in why:
-                return Untrusted(
-                    f"the certificate of {where} is not trusted: no authority known here vouches for it now"
-                )
+                return Untrusted(f"the certificate of {where} is not trusted: {_fault(transport)}")
             return Untrusted(f"no TLS with {where}: {why}")
         case _:
             return ConnectionLost(f"the connection to {where} was lost in the TLS handshake")
+
+
+def _fault(transport: Any) -> str:
+    """What is wrong with a certificate that was refused: it is only looked at, and judged no more."""
+    chain = transport.getHandle().get_peer_cert_chain() or []
+    if any(certificate.has_expired() for certificate in chain):
+        return "it has expired, or one that vouches for it"
+    return "no authority known here vouches for it now"

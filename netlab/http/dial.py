@@ -15,6 +15,7 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from netlab.errors import TimedOut, Unreachable
@@ -69,7 +70,7 @@ async def connect(place: IStreamClientEndpoint, clock: Any, route: Route, timeou
     factory = Factory.forProtocol(lambda: Connection(clock, where, timeouts.first_byte, timeouts.stall))
     factory.noisy = False
     try:
-        connection: Any = await place.connect(factory).addTimeout(timeouts.connect, clock)
+        connection: Any = await place.connect(factory).addTimeout(timeouts.connect, clock, _too_late)
     except error.DNSLookupError:
         raise Unreachable(f"no such host: {route.peer.host}") from None
     except error.ConnectionRefusedError:
@@ -83,6 +84,13 @@ async def connect(place: IStreamClientEndpoint, clock: Any, route: Route, timeou
         raise Unreachable(f"{where} cannot be reached: {failure}") from None
     found: Connection = connection
     return found
+
+
+def _too_late(result: Any, seconds: float) -> Any:
+    """What becomes of an attempt whose time is over: endpoints have a word of their own for cancelled."""
+    if isinstance(result, Failure) and result.check(CancelledError, error.ConnectingCancelledError):
+        raise defer.TimeoutError(seconds, "connect")
+    return result
 
 
 async def open_tunnel(connection: Connection, route: Route, trace: Trace) -> None:

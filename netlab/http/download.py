@@ -1,6 +1,7 @@
 """Save a body as a file that has its name only once it is complete; go on where an attempt ended."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterable
 from typing import IO, Any
@@ -10,10 +11,13 @@ from twisted.internet.defer import Deferred
 from netlab.errors import WireError
 from netlab.http.client import Fetched, HTTPClient
 from netlab.http.connection import Trace
+from netlab.http.framing import CHUNKED, declared_length
 from netlab.http.location import Location, location_of_url
-from netlab.http.message import ResponseHead
+from netlab.http.message import BODILESS, ResponseHead
 from netlab.http.outgoing import without
-from netlab.http.partial import Partial, continues, noted, strong_validator, whole_length
+from netlab.http.partial import Partial, Unjoinable, continues, noted, strong_validator, whole_length
+
+_RANGES = frozenset({"range", "if-range"})
 
 Told = Callable[[int, int | None], None]
 """Told how many octets there are, and how many there will be, as far as that is known."""
@@ -23,7 +27,9 @@ class FileSink:
     """
     A sink that saves the body of a 2xx, in PATH.part until it is complete; another body goes nowhere.
 
-    *begun* is told every head, *other* every piece of a body that is not saved.
+    What is no regular file, such as a device, is written to as it is. *begun* is told the head, *hashed*
+    every piece of the file, *other* every piece of a body that is not saved. *ranged*: the caller asked
+    for a part himself.
     """
 
     def __init__(
@@ -35,48 +41,58 @@ class FileSink:
         begun: Callable[[ResponseHead], object] | None = None,
         other: Callable[[bytes], Any] | None = None,
         hashed: Callable[[bytes], object] | None = None,
+        ranged: bool = False,
     ) -> None:
-        self._path = path
+        self._special = os.path.exists(path) and not os.path.isfile(path)
+        self._path = os.path.realpath(path) if os.path.islink(path) and not self._special else path
         self._url = url
         self._partial = partial
         self._told = told
         self._begun = begun
         self._other = other
         self._hashed = hashed
+        self._ranged = ranged
         self._file: IO[bytes] | None = None
         self._expected: int | None = None
+        self._whole = False
         self.length = 0  # octets in PATH.part
         self.finished_before = False  # the partial file was the whole already
 
     @property
     def part(self) -> str:
-        return f"{self._path}.part"
+        return self._path if self._special else f"{self._path}.part"
 
     @property
     def kept(self) -> bool:
         """PATH.part holds something."""
-        return self._file is not None and self.length > 0
+        return self._file is not None and self.length > 0 and not self._special
 
     def begin(self, head: ResponseHead) -> None:
+        rest = self._partial if head.status == 206 else None
+        if rest is not None:
+            self._expected = continues(head, rest)
+        elif head.status == 206 and not self._ranged:
+            raise WireError("a part came that nobody asked for")
+        elif head.status == 416 and self._partial is not None:
+            self._partial.require_same_version(head)
+            if whole_length(head) != self._partial.length:
+                raise Unjoinable(f"the server has no octets from {self._partial.length} on")
+            self.finished_before = True
         if self._begun is not None:
             self._begun(head)
-        if head.status == 416 and self._partial is not None:
-            self.finished_before = whole_length(head) == self._partial.length
-            return
-        if not 200 <= head.status < 300:
-            return
-        if head.status == 206:
-            if self._partial is None:
-                raise WireError("a part came that nobody asked for")
-            self._expected = continues(head, self._partial)
-            self._open("ab", self._partial.length)
-        else:
+        if rest is not None:
+            self._go_on(rest)
+            self._open("ab", rest.length)
+        elif self.finished_before and self._partial is not None:
+            self._go_on(self._partial)
+        elif 200 <= head.status < 300:
             self._open("wb", 0)
-            length = head.fields.get("content-length")
-            self._expected = int(length) if length is not None and length.isdigit() else None
-            self._note(strong_validator(head))
+            self._expected = _length(head)
+            self._note(None if self._ranged else strong_validator(head))
 
     def write(self, octets: bytes) -> Deferred[None] | None:
+        if self.finished_before:
+            return None
         if self._file is None:
             held: Deferred[None] | None = self._other(octets) if self._other is not None else None
             return held
@@ -92,25 +108,31 @@ class FileSink:
 
     def complete(self) -> None:
         """The body is complete. Raises: WireError: it is not as long as the whole was said to be."""
-        if self.finished_before:
-            assert self._partial is not None
-            self.length = self._partial.length
-        elif self._file is None:
+        if self._file is None and not self.finished_before:
             return
-        elif self._partial is not None and self._expected not in (None, self.length):
+        if self._partial is not None and self._expected not in (None, self.length):
             raise WireError(f"{self.length} octets came of {self._expected}")
+        self._whole = True
         self.close()
-        os.replace(self.part, self._path)
-        self._note(None)
+        if not self._special:
+            os.replace(self.part, self._path)
+            self._note(None)
 
     def close(self) -> None:
-        """Let go of the file, whatever is in it; one that holds nothing goes away."""
+        """Let go of the file, whatever is in it; a part that holds nothing goes away."""
         if self._file is not None:
             self._file.close()
-            if not self.length and self._expected != 0:
+            if not (self.length or self._whole or self._special):
                 with contextlib.suppress(OSError):
                     os.remove(self.part)
                 self._note(None)
+
+    def _go_on(self, partial: Partial) -> None:
+        self.length = partial.length
+        if self._hashed is not None:
+            with open(self.part, "rb") as file:
+                while octets := file.read(1_048_576):
+                    self._hashed(octets)
 
     def _open(self, mode: str, length: int) -> None:
         self._file = open(self.part, mode, buffering=0)  # noqa: SIM115 - lives as long as the body
@@ -118,6 +140,8 @@ class FileSink:
 
     def _note(self, validator: str | None) -> None:
         path = f"{self.part}.validator"
+        if self._special:
+            return
         if validator is None:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
@@ -126,8 +150,17 @@ class FileSink:
                 file.write(Partial(0, self._url, validator).note())
 
 
+def _length(head: ResponseHead) -> int | None:
+    """How long the file is going to be, as far as the head tells."""
+    if head.status in BODILESS or head.fields.get("content-encoding") is not None:
+        return None
+    length = declared_length(head.fields, head.version)
+    return None if length == CHUNKED else length
+
+
 def left_behind(path: str, url: str) -> Partial | None:
     """What an earlier download of *url* to *path* left, if it can be gone on with."""
+    path = os.path.realpath(path) if os.path.islink(path) else path
     with (
         contextlib.suppress(OSError, UnicodeDecodeError),
         open(f"{path}.part.validator", encoding="utf-8") as file,
@@ -162,12 +195,10 @@ def download(
     """
 
     async def attempt(partial: Partial | None) -> tuple[Fetched, FileSink]:
-        if partial is not None and hashed is not None:
-            _feed(f"{path}.part", hashed)
-        lines = (*without(given, frozenset({"range", "if-range"})), *partial.fields) if partial else given
-        sink = FileSink(path, where.url, partial, told, begun, other, hashed)
+        lines = (*without(given, _RANGES), *partial.fields) if partial else given
+        sink = FileSink(path, where.url, partial, told, begun, other, hashed, ranged)
         try:
-            fetched = await client.request(method, where, sink, lines, body, trace or Trace())
+            fetched = await client.request(method, where, sink, lines, body, watching)
             sink.complete()
         except BaseException as why:
             why.kept = sink.part if sink.kept else None  # type: ignore[attr-defined]
@@ -177,18 +208,18 @@ def download(
         return fetched, sink
 
     async def attempts() -> tuple[Fetched, FileSink]:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         partial = left_behind(path, where.url) if resume and method == "GET" else None
-        fetched, sink = await attempt(partial)
-        if fetched.head.status == 416 and partial is not None and not sink.finished_before:
-            return await attempt(None)
-        return fetched, sink
+        if partial is not None:
+            try:
+                return await attempt(partial)
+            except Unjoinable as why:
+                watching.note(f"{why}: begin again")
+        return await attempt(None)
 
     where = location_of_url(location) if isinstance(location, str) else location
     given = tuple(fields)
+    ranged = without(given, _RANGES) != given
+    watching = trace or Trace()
     return Deferred.fromCoroutine(attempts())
-
-
-def _feed(path: str, hashed: Callable[[bytes], object]) -> None:
-    with open(path, "rb") as file:
-        while octets := file.read(1_048_576):
-            hashed(octets)

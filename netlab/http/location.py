@@ -56,8 +56,8 @@ class Location:
 
 
 def location_of_file(host: str, port: int, name: str) -> Location:
-    """A file on a server; what may not stand in a target is percent-encoded."""
-    return Location(host, port, "/" + _quoted(name.lstrip("/")))
+    """A file on a server; what may not stand in a target is percent-encoded. Raises: ValueError: no host."""
+    return Location(_host(host), port, "/" + _quoted(name.lstrip("/")))
 
 
 def location_of_url(url: str) -> Location:
@@ -70,7 +70,19 @@ def location_of_url(url: str) -> Location:
         target += "?" + parts.query
     port = _PORTS[parts.scheme] if parts.port is None else parts.port
     userinfo = parts.netloc.rpartition("@")[0] or None
-    return Location(parts.hostname, port, _quoted(target), parts.scheme == "https", userinfo)
+    return Location(_host(parts.hostname), port, _quoted(target), parts.scheme == "https", userinfo)
+
+
+def _host(name: str) -> str:
+    """A host's name as it is looked up and sent (RFC 3490). Raises: ValueError: there is none such."""
+    try:
+        host = name if name.isascii() else name.encode("idna").decode("ascii")
+    except UnicodeError:
+        host = ""
+    fits = ":" in host or all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
+    if not fits or len(host) > 254:
+        raise ValueError(f"{name!r} names no host that there can be")
+    return host
 
 
 def _quoted(text: str) -> str:

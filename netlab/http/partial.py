@@ -16,6 +16,10 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/(\*|[0-9]{1,19})
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,19})")
 
 
+class Unjoinable(WireError):
+    """Nothing shows that what came and what is there belong together: the download has to begin again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Partial:
     """The beginning of a representation."""
@@ -28,6 +32,13 @@ class Partial:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """Ask for the rest; for all of it, where it has changed."""
         return ("Range", f"bytes={self.length}-"), ("If-Range", self.validator)
+
+    def require_same_version(self, head: ResponseHead) -> None:
+        """Raises: Unjoinable: *head* is of another version."""
+        dated = not self.validator.startswith('"')
+        found = head.fields.get("last-modified" if dated else "etag")
+        if found not in (None, self.validator):
+            raise Unjoinable(f"the server has another version now: {found}, not {self.validator}")
 
     def note(self) -> str:
         """What to keep beside the octets."""
@@ -56,23 +67,29 @@ def strong_validator(head: ResponseHead) -> str | None:
     return modified if then is not None and now is not None and now - then >= 1 else None
 
 
-def continues(head: ResponseHead, partial: Partial) -> int | None:
+def continues(head: ResponseHead, partial: Partial) -> int:
     """
-    The length of the whole, when the 206 *head* brings the rest of *partial*; None: it did not say.
+    The length of the whole, when the 206 *head* brings the rest of *partial*.
 
     Raises:
-        WireError: it brings something else, which must not be joined with it.
+        Unjoinable: that it does cannot be told (RFC 9110 §15.3.7.3).
+        WireError: it brings something that was not asked for.
     """
+    partial.require_same_version(head)
+    tagged = partial.validator.startswith('"')
+    if head.fields.get("content-encoding") is not None or (tagged and head.fields.get("etag") is None):
+        raise Unjoinable("the server does not say that the rest is of the same version")
     content_range = head.fields.get("content-range") or ""
     match = _CONTENT_RANGE.fullmatch(content_range)
     if match is None or int(match[1]) != partial.length:
         raise WireError(f"asked for octets from {partial.length} on, and got {content_range!r}")
-    tag = head.fields.get("etag")
-    if tag is not None and partial.validator.startswith('"') and tag != partial.validator:
-        raise WireError(f"the rest is of another version: {tag}, not {partial.validator}")
-    total = None if match[3] == "*" else int(match[3])
-    if total is not None and int(match[2]) + 1 != total:
-        raise WireError(f"asked for octets from {partial.length} to the end, and got {content_range!r}")
+    if match[3] == "*":
+        raise Unjoinable("the server does not say whether the rest goes to the end")
+    after, total = int(match[2]) + 1, int(match[3])
+    length = head.fields.get("content-length")
+    if not partial.length < after == total or length not in (None, str(after - partial.length)):
+        was = f"{content_range!r}, in {length or 'some'} octets"
+        raise WireError(f"asked for octets from {partial.length} to the end, and got {was}")
     return total
 
 

@@ -86,7 +86,9 @@ class Options(usage.Options):
             )
         if self["workers"] > 1 and self["once"]:
             raise usage.UsageError("--once answers one request: leave out --workers")
-        self["rules"] = Rules() if self["config"] is None else _read_rules(self["config"])
+        self["rules"] = (
+            Rules() if self["config"] is None else coerce.read_config(self["config"], config.parse)
+        )
         for name in ("root", "config", "access-log"):  # a daemon may go elsewhere before it uses them
             if self[name] not in (None, "-"):
                 self[name] = os.path.abspath(self[name])
@@ -126,7 +128,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     make = _share if options["workers"] > 1 else serve
     source = make(daemon, options)
     if options["admin"] is not None:
-        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [Admin(source)]))
+        daemon.listen_tcp(options["admin"], HTTPFactory(daemon.reactor, [Admin(source)]), option="--admin")
     root, where = os.path.realpath(options["root"]), " and ".join(options["listen"])
     workers = f" with {options['workers']} workers" if options["workers"] > 1 else ""
     daemon.announce(lambda: f"serves {root} on {where}{workers}")
@@ -194,20 +196,9 @@ def _share(daemon: Daemon, options: Options) -> Workers:
     return workers
 
 
-def _read_rules(path: str) -> Rules:
-    """Read a file of rules. Raises: UsageError: with file, line and key."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return config.parse(file.read(), path)
-    except (OSError, UnicodeError) as error:
-        raise usage.UsageError(f"--config {path}: {getattr(error, 'strerror', None) or error}") from error
-    except config.ConfigError as error:
-        raise usage.UsageError(str(error)) from error
-
-
 def _reload(site: Site, path: str) -> None:
     try:
-        site.rules = _read_rules(path)
+        site.rules = coerce.read_config(path, config.parse)
         _log.info("the rules of {path} hold from now on", path=path)
     except usage.UsageError as error:
         _log.error("{error}; the old rules stay", error=error)

@@ -49,7 +49,7 @@ class _Unverified:
     """TLS with whoever answers."""
 
     def __init__(self, host: str, own: PrivateCertificate | None) -> None:
-        self._name = None if isIPAddress(host) or isIPv6Address(host) else host.encode("idna")
+        self._name = None if isIPAddress(host) or isIPv6Address(host) else host.encode("ascii")
         options = own.options() if own is not None else CertificateOptions()
         self._context = options.getContext()
 

@@ -10,8 +10,8 @@ from twisted.python import usage
 from netlab import options as coerce
 from netlab.arguments import address_text
 from netlab.daemon import Daemon
+from netlab.keys import read_key
 from netlab.ping.impair import Impairment
-from netlab.ping.keys import read_key
 from netlab.ping.reflector import REPLIES
 from netlab.ping.server import ReflectorProtocol
 from netlab.ping.stamping import StampReflector

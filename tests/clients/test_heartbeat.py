@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab import udp
 from netlab.clients import heartbeat
-from netlab.clients.running import UNREACHABLE, WORKED
+from netlab.clients.running import UNREACHABLE, WORKED, WRONG_USAGE
 from netlab.errors import Unreachable
 from netlab.heartbeat import sender, wire
 from netlab.heartbeat.sender import LINGER
@@ -31,7 +31,10 @@ class BeatTests(SynchronousTestCase):
         for stream in (redirect_stdout(self.out), redirect_stderr(self.err)):
             stream.__enter__()
             self.addCleanup(stream.__exit__, None, None, None)
-        return Deferred.fromCoroutine(heartbeat.beat(self.reactor, host, 13000, 0.5, count))
+        return self.beat(heartbeat.Wanted(((host, 13000),), 0.5, count))
+
+    def beat(self, wanted: heartbeat.Wanted) -> Deferred[int]:
+        return Deferred.fromCoroutine(heartbeat.beat(self.reactor, wanted))
 
     @property
     def protocol(self) -> Any:
@@ -96,4 +99,12 @@ class BeatTests(SynchronousTestCase):
     def test_no_such_host(self) -> None:
         """Where there is no such host, no port is opened."""
         self.failureResultOf(self.start(host="a..b"), Unreachable)
+        self.assertEqual(OpenedPort.opened, [])
+
+    def test_no_such_command(self) -> None:
+        """Where there is no such command, nothing is sent, and that is wrong usage."""
+        with redirect_stderr(self.err):
+            status = self.beat(heartbeat.Wanted((("127.0.0.1", 13000),), command=("no such command",)))
+        self.assertEqual(self.successResultOf(status), WRONG_USAGE)
+        self.assertEqual(self.err.getvalue(), "netlab: there is no command 'no such command'\n")
         self.assertEqual(OpenedPort.opened, [])

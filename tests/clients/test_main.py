@@ -14,9 +14,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.clients import __main__ as program
 from netlab.clients import heartbeat, http, ping
+from netlab.clients.heartbeat import Wanted as Beating
 from netlab.clients.http import Wanted
 from netlab.clients.ping import Output
 from netlab.clients.running import WRONG_USAGE
+from netlab.heartbeat.style import Style
 from netlab.http.location import location_of_file, location_of_url
 from netlab.http.tls import TLS
 from netlab.ping.plan import Plan
@@ -74,6 +76,10 @@ WRONG = (
     (["heartbeat"], "Missing argument"),
     (["heartbeat", "a", "--interval", "0"], "'0' is not a number of seconds"),
     (["heartbeat", "a", "--count", "x"], "'x' is not a whole number"),
+    (["heartbeat", "a", "--"], "there is no command after --"),
+    (["heartbeat", "a", "--id", "x", "--format", "csv"], "the form csv has no place for an id"),
+    (["heartbeat", "a", "--id", "a b"], "no blanks"),
+    (["heartbeat", "a", "--mult", "0"], "'0' is not a whole number"),
 )
 
 # Arguments, the coroutine function that they call, and with what.
@@ -131,8 +137,33 @@ RIGHT: tuple[tuple[list[str], Any, str, tuple[Any, ...]], ...] = (
             Output(histogram=True, fail_loss=0.01, fail_p99=0.02),
         ),
     ),
-    (["heartbeat", "a"], heartbeat, "beat", ("a", 13000, 1.0, None)),
-    (["heartbeat", "a", "5", "--interval", "2", "--count", "7"], heartbeat, "beat", ("a", 5, 2.0, 7)),
+    (["heartbeat", "a"], heartbeat, "beat", (Beating((("a", 13000),)),)),
+    (
+        [
+            "heartbeat",
+            "a",
+            "5",
+            "--interval",
+            "2",
+            "--count",
+            "7",
+            "--also",
+            "b:6",
+            "--id",
+            "x",
+            "--mult",
+            "3",
+        ],
+        heartbeat,
+        "beat",
+        (Beating((("a", 5), ("b", 6)), 2.0, 7, Style(id="x", mult=3)),),
+    ),
+    (
+        ["heartbeat", "a", "--id", "x", "--", "sleep", "--help"],
+        heartbeat,
+        "beat",
+        (Beating((("a", 13000),), style=Style(id="x"), command=("sleep", "--help")),),
+    ),
     (["http", "a", "80", "x.html"], http, "fetch", (Wanted(location_of_file("a", 80, "x.html")),)),
     (
         ["http", "-o", "f", "--timeout", "5", "http://a/x"],

@@ -9,7 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.arguments import Address
 from netlab.heartbeat import wire
-from netlab.heartbeat.sender import LINGER, BeatProtocol, HeartbeatSender
+from netlab.heartbeat.sender import BETWEEN, GOODBYES, LINGER, BeatProtocol, HeartbeatSender
+from netlab.heartbeat.signing import Keyring, derive
+from netlab.heartbeat.style import Style
 from netlab.testing import MemoryPort, TestClocks
 
 MONITOR = ("127.0.0.1", 13000)
@@ -22,13 +24,14 @@ class LocalSender(HeartbeatSender):
     def __init__(self, clocks: TestClocks, monitor: Address = MONITOR, **options: Any) -> None:
         super().__init__(clocks.clock, monitor, clocks=clocks, **options)
         self.ports: list[MemoryPort] = []
-        protocol: Any = self._protocol
+        for each in self._protocols:
+            protocol: Any = each
 
-        def open_port(reactor: Clock) -> MemoryPort:
-            self.ports.append(MemoryPort(HERE, protocol))
-            return self.ports[-1]
+            def open_port(reactor: Clock, protocol: Any = protocol) -> MemoryPort:
+                self.ports.append(MemoryPort(HERE, protocol))
+                return self.ports[-1]
 
-        protocol.open = open_port
+            protocol.open = open_port
 
 
 class SenderTests(SynchronousTestCase):
@@ -77,7 +80,7 @@ class SenderTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A monitor that is not there is remembered until a beat finds it; the beats go on."""
         self.start()
-        protocol: BeatProtocol = self.sender._protocol
+        protocol: BeatProtocol = self.sender._protocols[0]
         protocol.connectionRefused()
         self.assertIn("refused", str(self.sender.unreachable))
         protocol.connectionRefused()
@@ -112,3 +115,89 @@ class SenderTests(SynchronousTestCase):
         self.clocks.advance(0.001)
         self.assertEqual(self.port.written[1][0], b"Heartbeat 2 1795354560.498196")
         self.successResultOf(self.sender.stopService())
+
+    def lines(self, port: int = 0) -> list[wire.Beat]:
+        """What was sent to one of the monitors."""
+        return [wire.decode(datagram) for datagram, _ in self.sender.ports[port].written]
+
+    def begin(self, monitor: Any = MONITOR, **options: Any) -> None:
+        self.clocks = TestClocks(wall_ns=1_795_358_159_498_196_000)
+        self.sender = LocalSender(self.clocks, monitor, **options)
+        self.sender.startService()
+
+    def test_tagged(self) -> None:
+        """A named sender tells its incarnation, its monotonic clock, its interval, and how late it is."""
+        self.begin(style=Style(id="web-1", mult=4, tags=("eu",), message="all is well"))
+        self.clocks.advance(1)
+        self.clocks.advance(1.25)  # the reactor was busy
+        first, _, third = self.lines()
+        self.assertEqual((first.id, first.mult, first.tags), ("web-1", 4, ("eu",)))
+        self.assertEqual(first.message, "all is well")
+        self.assertEqual((first.inc, first.interval, first.status), (1_795_358_159_498, 1.0, "ok"))
+        self.assertEqual((first.lag, third.lag, self.sender.lag), (0.0, 0.25, 0.25))
+        self.assertEqual(round((third.mono_ns or 0) - (first.mono_ns or 0), -3), 2_250_000_000)
+        self.successResultOf(self.sender.stopService())
+
+    def test_held_up(self) -> None:
+        """Beats that a busy reactor left out are not sent late, and take no numbers: nothing was lost."""
+        self.begin(style=Style(id="a"))
+        self.clocks.advance(3.5)
+        self.assertEqual([(beat.sequence, beat.lag) for beat in self.lines()], [(1, 0.0), (2, 2.5)])
+        self.clocks.advance(0.5)
+        self.assertEqual((self.lines()[-1].sequence, self.lines()[-1].lag), (3, 0.0))
+        self.successResultOf(self.sender.stopService())
+
+    def test_signed(self) -> None:
+        """A sender with a key signs each line."""
+        key = derive(b"a master of octets", "web-1")
+        self.begin(style=Style(id="web-1", key=key, key_number=7))
+        (datagram, _), (beat,) = self.sender.ports[0].written[0], self.lines()
+        self.assertTrue(Keyring({7: b"a master of octets"}).verify(datagram, beat))
+        self.assertFalse(Keyring({7: b"another one of octets"}).verify(datagram, beat))
+        self.successResultOf(self.sender.stopService())
+
+    def test_goodbye(self) -> None:
+        """A stop is told three times, with numbers of their own and how the program ended."""
+        self.begin(style=Style(id="a"), goodbye=True)
+        self.sender.exit = 3
+        stopped = self.sender.stopService()
+        for _ in range(GOODBYES - 1):
+            self.clocks.advance(BETWEEN)
+        self.successResultOf(stopped)
+        said = [(beat.sequence, beat.status, beat.exit) for beat in self.lines()]
+        self.assertEqual(said, [(1, "ok", None), *((number, "bye", 3) for number in (2, 3, 4))])
+        self.assertEqual(self.clocks.clock.getDelayedCalls(), [])
+
+    def test_goodbye_after_count(self) -> None:
+        """Who ends by itself says goodbye as well."""
+        self.begin(style=Style(id="a"), goodbye=True, count=1)
+        self.clocks.advance(LINGER)
+        self.sender.stopService()
+        self.assertEqual([beat.status for beat in self.lines()], ["ok", "bye"])
+        self.clocks.advance(BETWEEN)
+        self.clocks.advance(BETWEEN)
+
+    def test_several(self) -> None:
+        """Several monitors get the same lines; only when none of them is there, nobody is."""
+        self.begin([MONITOR, ("127.0.0.1", 13001)])
+        one, other = self.sender._protocols
+        self.assertEqual(self.sender.ports[0].written[0][0], self.sender.ports[1].written[0][0])
+        one.connectionRefused()
+        self.assertIsNone(self.sender.unreachable)
+        other.connectionRefused()
+        self.assertIn("refused", str(self.sender.unreachable))
+        self.successResultOf(self.sender.stopService())
+
+    def test_wrong(self) -> None:
+        """A style that cannot be written is refused when it is made, and a goodbye without a name."""
+        for given in (
+            {"form": "morse"},
+            {"mult": 3},
+            {"id": "a", "form": "csv"},
+            {"id": "a b"},
+            {"id": "a", "mult": 1000},
+        ):
+            with self.assertRaises(ValueError):
+                Style(**given)  # type: ignore[arg-type]
+        with self.assertRaises(ValueError):
+            HeartbeatSender(Clock(), MONITOR, goodbye=True)

@@ -1,5 +1,8 @@
 """The options of netlab-heartbeat, and what they are wired to."""
 
+import socket
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -7,9 +10,14 @@ from twisted.logger import globalLogPublisher
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab import udp
-from netlab.heartbeat.tap import Options, makeService
+from netlab.heartbeat import tap
+from netlab.heartbeat.detector import Fixed, Intervals
+from netlab.heartbeat.signing import derive, sign
+from netlab.heartbeat.tap import Calm, Options, make_policy, makeService
+from netlab.heartbeat.wire import Beat, decode, encode
 from tests.ping.test_tap import Port
+
+ALONE = ("--web", "off", "--store", "none")
 
 
 def parse(*arguments: str) -> Options:
@@ -18,37 +26,123 @@ def parse(*arguments: str) -> Options:
     return options
 
 
-class TapTests(SynchronousTestCase):
-    """Options and service."""
+class OptionTests(SynchronousTestCase):
+    """What a user writes"""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def write(self, name: str, text: str) -> str:
+        path = self.folder / name
+        path.write_text(text)
+        return str(path)
 
     def test_defaults(self) -> None:
-        """Five seconds, on port 13000 of this machine."""
+        """Five seconds, on port 13000 of this machine; a page at 8081, a store in this folder."""
         options = parse()
         self.assertEqual((options["listen"], options["timeout"]), ([("127.0.0.1", 13000)], 5.0))
         self.assertFalse(options["log-beats"])
+        self.assertEqual(options["web"], "tcp:8081:interface=127.0.0.1")
+        self.assertEqual(options["store"], f"sqlite:///{Path('heartbeat.sqlite').absolute()}")
+        policy = make_policy(options)
+        self.assertEqual((policy.detector, policy.reply, policy.admit_unknown), (Fixed(5.0), "none", True))
+
+    def test_off(self) -> None:
+        """Page and store can be left out."""
+        options = parse(*ALONE)
+        self.assertEqual((options["web"], options["store"]), (None, None))
 
     def test_wrong(self) -> None:
         """Each mistake is one line."""
-        for arguments in (["--timeout", "0"], ["--timeout", "soon"], ["--listen", "localhost"], ["stray"]):
+        short = self.write("short", "abc")
+        for arguments in (
+            ["--timeout", "0"],
+            ["--timeout", "soon"],
+            ["--listen", "localhost"],
+            ["--listen", "systemd:x"],
+            ["--listen", "systemd:999"],
+            ["stray"],
+            ["--detector", "magic"],
+            ["--detector", "loss:alarms=1/year,within=1s,fleet=100000"],
+            ["--reply", "shout"],
+            ["--store", "heartbeat.sqlite"],
+            ["--web", "99999"],
+            ["--config", "/nosuch"],
+            ["--config", self.write("a.toml", "x = 1")],
+            ["--config", self.write("b.toml", "[keys]\n1 = 'nosuch'")],
+            ["--key-file", "/nosuch"],
+            ["--key-file", short],
+        ):
             with self.subTest(arguments=arguments):
                 self.assertNotIn("\n", str(self.assertRaises(usage.UsageError, parse, *arguments)))
 
+    def test_settings(self) -> None:
+        """The file holds where no option says otherwise; keys are files beside it."""
+        self.write("one", "a master of many octets")
+        path = self.write(
+            "a.toml",
+            "unknown = 'refuse'\nphase = 'permissive'\ndetector = 'interval:3'\nmax-clients = 7\n"
+            "[keys]\n4 = 'one'",
+        )
+        options = parse("--config", path)
+        policy = make_policy(options)
+        self.assertEqual((policy.detector, policy.phase, policy.max_clients), (Intervals(3), "permissive", 7))
+        self.assertFalse(policy.admit_unknown)
+        signed = sign(encode(Beat(1, 10**18, "a", 1), "tagged"), 4, derive(b"a master of many octets", "a"))
+        self.assertTrue(options["keyring"].verify(signed, decode(signed)))
+        self.assertEqual(make_policy(parse("--config", path, "--detector", "fixed:2s")).detector, Fixed(2.0))
+
+    def test_held(self) -> None:
+        """A socket that systemd holds is taken by its number."""
+        with socket.socket(type=socket.SOCK_DGRAM) as held:
+            self.patch(tap, "held_by_systemd", lambda number: held if number == 2 else None)
+            self.assertEqual(parse("--listen", "systemd:2")["listen"], [held])
+
+
+class ServiceTests(SynchronousTestCase):
+    """What the options are wired to"""
+
+    def setUp(self) -> None:
+        self.patch(tap, "MonitorPort", Port)
+        self.events: list[Any] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.reactor: Any = MemoryReactorClock()
+
+    def said(self, *arguments: str) -> list[str]:
+        service = makeService(parse(*ALONE, *arguments), self.reactor)
+        service.startService()
+        self.reactor.run()
+        self.successResultOf(service.stopService())
+        return [event.get("promise") or event.get("words") for event in self.events if event.get("daemon")]
+
     def test_service(self) -> None:
         """It says what it does, and at the end what it heard."""
-        self.patch(udp, "DatagramPort", Port)
-        events: list[Any] = []
-        globalLogPublisher.addObserver(events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, events.append)
-        reactor: Any = MemoryReactorClock()
-        service = makeService(parse("--timeout", "2.5"), reactor)
-        service.startService()
-        reactor.run()
-        self.successResultOf(service.stopService())
-        said = [event.get("promise") or event.get("words") for event in events if event.get("daemon")]
         self.assertEqual(
-            said,
+            self.said("--timeout", "2.5"),
             [
                 "on 127.0.0.1:13000 calls a client stopped after 2.5 s of silence",
                 "0 heartbeats received, 0 other datagrams refused",
             ],
         )
+
+    def test_promise(self) -> None:
+        """Another detector says what it promises, on all addresses."""
+        said = self.said("--detector", "interval:3", "--listen", "127.0.0.1:1", "--listen", "[::1]:2")
+        self.assertEqual(said[0], "on 127.0.0.1:1 and [::1]:2: a client is down after 3 of its intervals")
+
+    def test_calm(self) -> None:
+        """What is there is frozen when many clients have come, and not again before more have."""
+        clients: list[int] = []
+        frozen: list[int] = []
+        self.patch(tap.gc, "freeze", lambda: frozen.append(len(clients)))
+        calm = Calm(self.reactor, clients)
+        calm.startService()
+        for more in (1000, 1, 1000, 2000):
+            clients += range(more)
+            self.reactor.advance(0.25)
+        calm.stopService()
+        self.assertEqual(frozen, [1001, 4001])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])

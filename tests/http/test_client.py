@@ -3,6 +3,7 @@
 import gzip
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -84,6 +85,11 @@ class Recorded(Trace):
         self.lines.append(("<", octets))
 
 
+def giving_up(why: Exception) -> Deferred[Any]:
+    """A connecting that never ends, and has its own word for being cancelled."""
+    return Deferred(lambda connecting: connecting.errback(why))
+
+
 class ClientCase(SynchronousTestCase):
     """A client whose connections are transports in memory."""
 
@@ -92,6 +98,7 @@ class ClientCase(SynchronousTestCase):
         self.wires: list[Wire] = []
         self.routes: list[Route] = []
         self.failure: Exception | None = None
+        self.connecting: Deferred[Any] | None = None
 
     def client(self, **options: Any) -> HTTPClient:
         return HTTPClient(self.clock, endpoint=self.endpoint, **{"environment": {}, **options})
@@ -101,6 +108,8 @@ class ClientCase(SynchronousTestCase):
         return self
 
     def connect(self, factory: Any) -> Deferred[Any]:
+        if self.connecting is not None:
+            return self.connecting
         if self.failure is not None:
             return fail(self.failure)
         protocol = factory.buildProtocol(None)
@@ -213,7 +222,15 @@ class GetTests(ClientCase):
         self.start()
         self.receive(b"HTTP/1.0 200 OK\r\n\r\nhel")
         self.wires[0].end(error.ConnectionLost())
-        self.failureResultOf(self.done, ConnectionLost)
+        lost = self.failureResultOf(self.done, ConnectionLost)
+        self.assertEqual(str(lost.value), "the connection was lost: it was broken off, not closed")
+
+    def test_alert(self) -> None:
+        """A server that ends TLS with an alert, such as that it wants a certificate, is quoted."""
+        self.start()
+        self.wires[0].end(SSL.Error([("SSL routines", "", "tlsv13 alert certificate required")]))
+        lost = self.failureResultOf(self.done, ConnectionLost)
+        self.assertEqual(str(lost.value), "the connection was lost: tlsv13 alert certificate required")
 
     def test_garbage(self) -> None:
         """What is no HTTP is told, shown, and the connection dropped."""
@@ -309,6 +326,25 @@ class GetTests(ClientCase):
                 self.start()
                 found = self.failureResultOf(self.done, expected)
                 self.assertNotIn("\n", str(found.value))
+
+    def test_nobody_accepts(self) -> None:
+        """A connection that is not there in time is a timeout, whatever the endpoint calls its giving up."""
+        for why in (error.ConnectingCancelledError(None), CancelledError()):
+            self.connecting = giving_up(why)
+            self.start()
+            self.clock.advance(29)
+            self.assertNoResult(self.done)
+            self.clock.advance(1)
+            told = self.failureResultOf(self.done, TimedOut)
+            self.assertEqual(str(told.value), "h:8080 did not accept a connection for 30 s")
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled_connecting(self) -> None:
+        """One that the caller gives up is no timeout."""
+        self.connecting = giving_up(error.ConnectingCancelledError(None))
+        self.start()
+        self.give_up(self.done)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_wrong_calls(self) -> None:
         """What cannot be sent is the caller's mistake, at once."""

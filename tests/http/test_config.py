@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.errors import NetlabError
-from netlab.http.config import ConfigError, find_line, hash_password, parse
+from netlab.http.config import hash_password, parse
 from netlab.http.message import Fields, Request
 from netlab.http.rules import AddedFields, Cors, Protected, Redirect, Rules, Secret, compile_glob
+from netlab.toml import ConfigError
 
 MANUAL = Path(__file__).parents[2] / "docs" / "http-config.md"
 SALT, HASH = "c2FsdHNhbHQ=", "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -245,56 +246,6 @@ class ParseTests(SynchronousTestCase):
             parse(text, "a.toml")
         except ConfigError as error:
             self.assertRegex(str(error), r"\Aa\.toml:[1-9][0-9]*: [^\r\n]+: [^\r\n]+\Z")
-
-
-class LineTests(SynchronousTestCase):
-    """`find_line`"""
-
-    text = """\
-# [spa]
-error-pages . '404' = 1
-[ spa ] # x
-  fallback=1
-[[headers]]
-
-[[headers]] # y\r
-glob = 1\r
-set = { "X" = 1 }
-[[auth]]
-[auth."users"]
-alice = 1
-[[auth]]
-[auth.users]
-"bob" = 1
-auth = [
-1 ]
-"""
-
-    def test_lines(self) -> None:
-        """The line of the value itself, or of the nearest thing that holds it."""
-        for keys, line in (
-            ((), 1),
-            (("nothing",), 1),
-            (("error-pages", "404"), 2),
-            (("error-pages",), 1),
-            (("spa",), 3),
-            (("spa", "fallback"), 4),
-            (("spa", "colour"), 3),
-            (("headers", 0), 5),
-            (("headers", 0, "glob"), 5),
-            (("headers", 1, "glob"), 8),
-            (("headers", 1, "set", "X"), 9),
-            (("auth", 0, "users", "alice"), 12),
-            (("auth", 0, "users", "bob"), 11),
-            (("auth", 1, "users", "bob"), 15),
-            (("auth", 1, "realm"), 13),
-        ):
-            with self.subTest(keys=keys):
-                self.assertEqual(find_line(self.text, keys), line)
-
-    def test_order(self) -> None:
-        """What holds the value does not stand for it, though it may come later."""
-        self.assertEqual(find_line("[spa.page]\na = 1\n[spa]\nfallback = 1", ("spa", "page")), 1)
 
 
 class PasswordTests(SynchronousTestCase):

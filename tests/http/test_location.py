@@ -31,6 +31,9 @@ class LocationTests(SynchronousTestCase):
             ("http://h:8080/a?b#c", Location("h", 8080, "/a?b")),
             ("https://h/", Location("h", 443, "/", secure=True)),
             ("http://[::1]:80/", Location("::1", 80, "/")),
+            ("http://a_b.c./", Location("a_b.c.", 80, "/")),
+            ("http://B\u00fccher.example/", Location("xn--bcher-kva.example", 80, "/")),
+            ("http://\u65e5\u672c/", Location("xn--wgv71a", 80, "/")),
         ):
             with self.subTest(url=url):
                 self.assertEqual(location_of_url(url), expected)
@@ -40,6 +43,14 @@ class LocationTests(SynchronousTestCase):
         for url in ("", "h", "ftp://h/", "http://", "http://h:port/", "http://[::1/", "http://h:99999/"):
             with self.subTest(url=url):
                 self.assertRaises(ValueError, location_of_url, url)
+
+    def test_no_hosts(self) -> None:
+        """A host that no name server could know is refused before anybody is asked, in one clear line."""
+        for host in ("a..b", ".a", "a" * 64, "\u00fc" * 64, "\ufffd", "a." * 127 + "ab"):
+            with self.subTest(host=host):
+                told = self.assertRaises(ValueError, location_of_url, f"http://{host}/")
+                self.assertIn("names no host", str(told))
+                self.assertRaises(ValueError, location_of_file, host, 80, "f")
 
     def test_authority(self) -> None:
         """Host says the port unless it is the usual one."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import (
+    ALONE,
     ANNOUNCED,
     ROOT,
     RUNNERS,
@@ -49,7 +50,7 @@ ANY_PORT = [
     ("options.parseOptions([])", 'options.parseOptions(["--listen", "127.0.0.1:0"])'),
     ('(http, ["--root", WWW]', '(http, ["--listen", "0", "--root", WWW]'),
     ("(ping, []", '(ping, ["--listen", "127.0.0.1:0"]'),
-    ("(heartbeat, [", '(heartbeat, ["--listen", "127.0.0.1:0", '),
+    ("(heartbeat, [", '(heartbeat, ["--listen", "127.0.0.1:0", "--web", "off", "--store", "none", '),
 ]
 
 
@@ -72,6 +73,8 @@ def test_tac(tac: str, ports: int, number: signal.Signals, tmp_path: Path) -> No
     text = (ROOT / "tac" / f"{tac}.tac").read_text()
     for fixed, free in ANY_PORT:
         text = text.replace(fixed, free)
+    if tac == "heartbeat":
+        text = text.replace('"127.0.0.1:0"]', '"127.0.0.1:0", "--web", "off", "--store", "none"]')
     assert text.count('"--listen"') == ports
     shutil.copytree(WWW, tmp_path / "www")
     (tmp_path / "tac").mkdir()
@@ -95,7 +98,7 @@ def test_default_address(name: str, tmp_path: Path) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             pytest.skip(f"port {port} is taken")
-    with started(tmp_path, TWISTD, "-n", "--pidfile=", name, *DAEMONS[name]) as running:
+    with started(tmp_path, TWISTD, "-n", "--pidfile=", name, *ALONE.get(name, ()), *DAEMONS[name]) as running:
         announced = running.wait_for(rf"{ANNOUNCED.pattern}.*")
         assert str(port) in announced[0]
         assert "127.0.0.1" in announced[0]
@@ -115,7 +118,7 @@ def test_taken_port(name: str, runner: str, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         command = [word.replace("--pidfile=", "--pidfile=x.pid") for word in RUNNERS[runner]]
         listen = str(port) if name == "netlab-http" else f"127.0.0.1:{port}"
-        refused = run(*command, name, "--listen", listen, *DAEMONS[name], cwd=tmp_path)
+        refused = run(*command, name, "--listen", listen, *ALONE.get(name, ()), *DAEMONS[name], cwd=tmp_path)
     assert refused.returncode == 1
     output = (refused.stdout + refused.stderr).decode()  # twistd -n sends both to its log
     line = the_line(line for line in output.splitlines() if re.search(rf"\b{port}\b", line))

@@ -13,10 +13,15 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.origins import ORIGINS
 from tests.processes import (
@@ -191,6 +196,33 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run(*command, "-keyout", folder / "key.pem", "-out", path).returncode == 0
     path.write_text(path.read_text() + (folder / "key.pem").read_text())
     return path
+
+
+def expired(path: Path) -> Path:
+    """A certificate for localhost whose time is over, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now - timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+def test_expired(root: Path, tmp_path: Path) -> None:
+    """A certificate whose time is over is refused for that, though its authority is known."""
+    shown = expired(tmp_path / "expired.pem")
+    listen = f"ssl:0:privateKey={shown}:interface=127.0.0.1"
+    with daemon(tmp_path, "netlab-http", "--root", root, listen=listen) as web:
+        refused = client("http", "--cacert", shown, f"https://localhost:{web.port}/text.txt")
+    assert (refused.returncode, refused.stdout) == (3, b"")
+    assert "is not trusted: it has expired" in complaint(refused)
 
 
 def test_certificates(certificate: Path, root: Path, tmp_path: Path) -> None:

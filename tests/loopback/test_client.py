@@ -42,7 +42,7 @@ async def test_many() -> None:
         assert (factory.accepted, factory.most) == (6, 6)
         client.close()
         await until(lambda: not factory.connections)
-        await until(lambda: descriptors() == before)
+        await until(lambda: descriptors() <= before)
 
 
 @bounded
@@ -58,4 +58,4 @@ async def test_many_cancelled() -> None:
         results: Any = await DeferredList(asked, consumeErrors=True)
         assert [worked for worked, _ in results] == [False, True] * 50
         client.close()
-        await until(lambda: not factory.connections and descriptors() == before)
+        await until(lambda: not factory.connections and descriptors() <= before)

@@ -1,6 +1,15 @@
 """The monitor and its sender over real UDP."""
 
-from netlab.heartbeat import Beaten, Event, HeartbeatSender, MonitorProtocol, Stopped, Up
+from netlab.heartbeat import (
+    Beaten,
+    Changed,
+    Event,
+    HeartbeatSender,
+    MonitorPort,
+    MonitorProtocol,
+    State,
+    Style,
+)
 from tests.loopback.sockets import bounded, reactor, udp_port, until
 
 
@@ -13,15 +22,39 @@ async def test_life_and_death(host: str) -> None:
         sender.startService()
         await sender.done
         await sender.stopService()
-        await until(lambda: isinstance(events[-1], Stopped))
-    assert [type(event) for event in events] == [Up, *[Beaten] * 6, Stopped]
+        await until(lambda: isinstance(events[-1], Changed) and events[-1].after is State.DOWN)
+    told = [event for event in events if not (isinstance(event, Changed) and event.after is State.LATE)]
+    assert [type(event) for event in told] == [Changed, *[Beaten] * 6, Changed]
     beats = [event for event in events if isinstance(event, Beaten)]
     assert [event.beat.sequence for event in beats] == [1, 2, 3, 4, 5, 6]
-    assert all(0 <= event.difference < 0.5 for event in beats)
+    assert all(0 <= (event.difference or 0) < 0.5 for event in beats)
     stopped = events[-1]
-    assert isinstance(stopped, Stopped)
-    assert 0.5 <= stopped.silence < 1
-    assert (stopped.ledger.beats, stopped.ledger.lost) == (6, 0)
+    assert isinstance(stopped, Changed)
+    assert 0.5 <= (stopped.silence or 0) < 1
+    assert (stopped.beats, stopped.lost) == (6, 0)
+
+
+@bounded
+async def test_goodbye_in_batches(host: str) -> None:
+    """Over a port that reads in batches, and rests where there is much to read, nothing is lost."""
+    events: list[Event] = []
+    protocol = MonitorProtocol(reactor, 5.0, sink=events.append)
+    port = MonitorPort(0, protocol, host, reactor)
+    port.startListening()
+    try:
+        style = Style(id="fast")
+        sender = HeartbeatSender(
+            reactor, (host, port.getHost().port), interval=0.0005, count=400, style=style, goodbye=True
+        )
+        sender.startService()
+        await sender.done
+        await sender.stopService()
+        await until(lambda: protocol.monitor.counts()[State.STOPPED] == 1)
+        (client,) = protocol.monitor.clients()
+        assert (client.ledger.beats, client.ledger.lost) == (sender.sent, 0)
+        assert port.drops() == 0
+    finally:
+        await port.stopListening()
 
 
 @bounded

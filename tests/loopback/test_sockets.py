@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from twisted.internet import endpoints
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 
 from netlab import sockets
 from netlab.sockets import AdoptingReactor, SharingReactor
+from netlab.udp import UDPService
 from tests.loopback.sockets import PATIENCE, bounded, reactor, until
 
 
@@ -161,3 +163,54 @@ async def test_rest() -> None:
     called: Deferred[None] = Deferred()
     SharingReactor(reactor, 1).callLater(0, called.callback, None)
     await called
+
+
+@bounded
+async def test_held_datagrams() -> None:
+    """What came to a socket before anybody listened is read, and the socket outlives who listened."""
+    heard: list[bytes] = []
+
+    class Listener(DatagramProtocol):
+        def datagramReceived(self, datagram: bytes, addr: object) -> None:
+            heard.append(datagram)
+
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder,
+        socket.socket(type=socket.SOCK_DGRAM) as peer,
+    ):
+        holder.bind(("127.0.0.1", 0))
+        peer.sendto(b"early", holder.getsockname())
+        for word in (b"late", b"later"):
+            service = UDPService(holder.dup(), Listener(), reactor)
+            service.startService()
+            assert service.address == holder.getsockname()
+            peer.sendto(word, holder.getsockname())
+            await until(lambda word=word: word in heard)
+            await maybeDeferred(service.stopService)
+    assert heard == [b"early", b"late", b"later"]
+
+
+def test_held_by_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sockets of UDP are taken by their number; anything else is refused in one line."""
+    with ExitStack() as opened:
+        made = [
+            opened.enter_context(socket.socket(family, kind))
+            for family, kind in (
+                (socket.AF_INET, socket.SOCK_DGRAM),
+                (socket.AF_INET, socket.SOCK_STREAM),
+                (socket.AF_UNIX, socket.SOCK_DGRAM),
+            )
+        ]
+        for one in made:
+            monkeypatch.setattr(sockets, "FIRST_HELD", one.fileno())
+            if one is made[0]:
+                with sockets.held_by_systemd(0) as held:
+                    assert held.family == socket.AF_INET
+                assert one.fileno() >= 0
+            else:
+                with pytest.raises(ValueError, match="is not of UDP"):
+                    sockets.held_by_systemd(0)
+        last = made[-1].fileno()
+    monkeypatch.setattr(sockets, "FIRST_HELD", last)
+    with pytest.raises(ValueError, match="has handed down no socket number 1000"):
+        sockets.held_by_systemd(1000)

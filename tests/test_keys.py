@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.ping.keys import LONGEST, read_key
+from netlab.keys import LONGEST, read_key
 
 
 class KeyTests(SynchronousTestCase):

@@ -1,0 +1,158 @@
+"""`Checkpointer`: save what the monitor knows every few seconds and at the end, without holding it up."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from netlab.clocks import Clocks, read_clocks
+from netlab.daemon import StartRefused
+from netlab.heartbeat.store import Checkpoint, Store, StoreError
+
+EVERY = 5.0  # seconds from one checkpoint to the next
+SLICE = 64  # clients written down at a time, or where there are many, a 256th of them: a few ms
+TURNS = 256
+PAUSE = 0.01  # seconds between two slices, and less where there are many
+
+_log = Logger()
+
+
+class Memory(Protocol):
+    """What there is to remember, as values that MessagePack has."""
+
+    def clients(self) -> Iterable[Any]:
+        """All of them."""
+
+    def dump(self, clients: Sequence[Any]) -> list[Any]:
+        """Some of them, written down."""
+
+    def events(self) -> Sequence[Any]:
+        """The last events, written down."""
+
+    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
+        """
+        Take up what was written down by *saved_ns*, wall clock, *final* as the last thing of all.
+
+        Raises:
+            ValueError: this is nothing that was ever written down.
+        """
+
+
+InThread = Callable[..., "Deferred[Any]"]
+
+
+class Checkpointer(Service):
+    """
+    Load *memory* from *store* as it starts, and save it from then on.
+
+    The slices of a checkpoint are spread over half the time there is, so that beats are read and
+    judged between them; a thread does what has to wait for the disk.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        store: Store,
+        memory: Memory,
+        *,
+        every: float = EVERY,
+        clocks: Clocks = read_clocks,
+        in_thread: InThread | None = None,
+    ) -> None:
+        self._clock = reactor
+        self._store = store
+        self._memory = memory
+        self._every = every
+        self._clocks = clocks
+        self._in_thread = in_thread or self._thread_of(reactor)
+        self._loop = LoopingCall(self._save_in_slices)
+        self._loop.clock = reactor
+        self._saving: Deferred[None] | None = None
+        self._writing = False
+        self._failing = False
+
+    def startService(self) -> None:
+        """Load. Raises: StartRefused: the store cannot be used."""
+        try:
+            saved = self._store.open()
+            if saved is not None:
+                self._load(saved)
+        except StoreError as error:
+            self._store.close()
+            raise StartRefused(f"netlab-heartbeat: --store {error}") from error
+        super().startService()
+        self._loop.start(self._every, now=False).addErrback(
+            lambda failure: _log.failure("nothing is saved any more", failure)
+        )
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._finish())
+
+    def _load(self, saved: Checkpoint) -> None:
+        try:
+            clients = [client for page in saved.clients for client in msgspec.msgpack.decode(page)]
+            events = [event for page in saved.events for event in msgspec.msgpack.decode(page)]
+            self._memory.load(clients, events, saved.saved_ns, saved.final)
+        except (ValueError, TypeError) as error:  # msgspec's are ValueErrors
+            raise StoreError(
+                f"{self._store}: it is damaged ({error}); move it away, or give --store another file or none"
+            ) from error
+
+    async def _finish(self) -> None:
+        if self._loop.running:
+            self._loop.stop()
+        saving = self._saving
+        if saving is not None:
+            if not self._writing:  # what is half gathered, the last checkpoint has anew
+                saving.cancel()
+            await saving
+        await self._save(None)
+        self._store.close()
+
+    def _save_in_slices(self) -> "Deferred[None]":
+        self._saving = Deferred.fromCoroutine(self._save(PAUSE))
+        return self._saving.addBoth(self._saved)
+
+    def _saved(self, result: Any) -> None:
+        self._saving = None
+        if isinstance(result, Failure) and not result.check(CancelledError):
+            _log.failure("this checkpoint could not be made", result)
+
+    async def _save(self, pause: float | None) -> None:
+        """Save all: with a *pause* between the slices, or without any as the last thing of all."""
+        saved_ns = self._clocks().wall_ns
+        clients = list(self._memory.clients())
+        size = max(SLICE, len(clients) // TURNS)
+        slices = [clients[start : start + size] for start in range(0, len(clients), size)]
+        if pause is not None and slices:
+            pause = min(pause, self._every / 2 / len(slices))
+        pages: list[bytes] = []
+        for some in slices:
+            pages.append(msgspec.msgpack.encode(self._memory.dump(some)))
+            if pause is not None:
+                await deferLater(self._clock, pause)
+        events = (msgspec.msgpack.encode(self._memory.events()),)
+        self._writing = True
+        try:
+            await self._in_thread(self._store.save, Checkpoint(saved_ns, tuple(pages), events, pause is None))
+        except StoreError as error:
+            if not self._failing:
+                _log.error("{error}; trying again every {every:g} s", error=error, every=self._every)
+            self._failing = True
+        else:
+            if self._failing:
+                _log.info("{store}: clients are saved again", store=self._store)
+            self._failing = False
+        finally:
+            self._writing = False
+
+    @staticmethod
+    def _thread_of(reactor: Any) -> InThread:
+        return lambda call, *given: deferToThreadPool(reactor, reactor.getThreadPool(), call, *given)
