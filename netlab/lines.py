@@ -24,6 +24,7 @@ class LineFile:
         self._path = path
         self._option = option
         self._stream: IO[bytes] | None = None
+        self._cut = False  # a full disk has cut the last line short
 
     def open(self) -> None:
         """
@@ -36,7 +37,7 @@ class LineFile:
             return
         try:
             standard: Any = sys.__stdout__
-            self._stream = standard.buffer if self._path == "-" else self._open_file(self._path)
+            self._stream = standard.buffer if self._path == "-" else _open(self._path)
         except OSError as error:
             raise StartRefused(f"{self._option} {self._path}: {error.strerror}") from error
 
@@ -48,7 +49,7 @@ class LineFile:
             OSError: it cannot be opened; the lines go on to where they went.
         """
         if self._path is not None and self._path != "-":
-            stream = self._open_file(self._path)
+            stream = _open(self._path)
             self.close()
             self._stream = stream
 
@@ -57,6 +58,7 @@ class LineFile:
         if stream is not None and self._path != "-":
             with suppress(OSError):  # the last line could not be written, which is logged already
                 stream.close()
+        self._cut = False
 
     def write(self, lines: Iterable[str]) -> None:
         """Write some lines at once; where they cannot be written, the daemon goes on."""
@@ -64,10 +66,12 @@ class LineFile:
             for line in lines:
                 _log.info("{line}", line=line)
             return
-        octets = "\n".join([*lines, ""]).encode()
+        octets = "\n".join([*([""] if self._cut else []), *lines, ""]).encode()
         try:
             while octets:
-                octets = octets[self._stream.write(octets) :]
+                written = self._stream.write(octets)
+                self._cut = not octets[:written].endswith(b"\n")
+                octets = octets[written:]
             self._stream.flush()
         except OSError as error:  # a full disk, a closed pipe
             _log.error(
@@ -77,6 +81,6 @@ class LineFile:
                 error=error,
             )
 
-    @staticmethod
-    def _open_file(path: str) -> IO[bytes]:
-        return open(path, "ab", buffering=0)  # whole lines in one write: other processes may append too
+
+def _open(path: str) -> IO[bytes]:
+    return open(path, "ab", buffering=0)  # whole lines in one write: other processes may append too

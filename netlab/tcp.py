@@ -34,6 +34,7 @@ BATCH = 512  # events a turn, before timers and other descriptors have theirs
 READ = 16_384  # octets read at a time: a longer buffer costs more to have than to fill
 PIECE = 131_072  # octets fetched from a disk at a time
 SHARE = 4_194_304  # octets of a file that one connection sends a turn
+WRITTEN = 1_048_576  # octets after whose writing one connection leaves the turn to the others
 
 EPOLLIN, EPOLLOUT, EPOLLENDS = 1, 4, 8 | 16  # of <sys/epoll.h>; the last are of errors and hang-ups
 _ENDS: dict[type, Failure] = {kind: Failure(kind()) for kind in (error.ConnectionDone, error.ConnectionLost)}
@@ -95,19 +96,21 @@ class Connections:
                 self._end(connection, why, reading)
 
     def _end(self, connection: "Connection", why: Exception, reading: bool) -> None:
+        connection.stopReading()
+        reason = _ENDS.get(type(why)) or Failure(why)
+        self._lose(connection, reason, half=reading and isinstance(why, error.ConnectionDone))
+
+    def _lose(self, connection: "Connection", reason: Failure, half: bool = False) -> None:
+        """Tell of a connection's end, or that only the half of it is over that we read."""
         try:
-            connection.stopReading()
-            if reading and isinstance(why, error.ConnectionDone):
-                connection.readConnectionLost(_ENDS[error.ConnectionDone])
-            else:
-                connection.connectionLost(_ENDS.get(type(why)) or Failure(why))
+            connection.readConnectionLost(reason) if half else connection.connectionLost(reason)
         except Exception:
             self.log.failure("a protocol has made a mistake at its connection's end")
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor stops, and all connections end with it."""
         for connection in list(self._watched.values()):
-            connection.connectionLost(reason)
+            self._lose(connection, reason)
 
     def logPrefix(self) -> str:
         return "connections"
@@ -119,7 +122,9 @@ class Connection(tcp.Server):
     def __init__(self, *arguments: Any, connections: Connections) -> None:
         self._connections = connections
         self._events = 0
-        self._fetched: tuple[int, int] | None = None  # file and start of a piece that was brought to memory
+        self._fetched = -1, 0, 0  # a file, and start and end of what of it was brought to memory
+        self._written = 0  # octets that have left at once
+        self._written_in = 0.0  # in the turn that began then
         super().__init__(*arguments)
 
     # What it waits for.
@@ -185,6 +190,21 @@ class Connection(tcp.Server):
             sent = 0
         if sent < len(octets):
             super().write(octets[sent:])
+        elif sent >= 4_096 or not self.streamingProducer:  # what is shorter does not count for much
+            self._count(sent)
+
+    def _count(self, octets: int) -> None:
+        """What the producer has to know of *octets* that have left at once."""
+        if self.producer is None:
+            return
+        if not self.streamingProducer:
+            self.startWriting()  # which asks it for more
+            return
+        if self._written_in != self._connections.turn:
+            self._written_in, self._written = self._connections.turn, 0
+        self._written += octets
+        if self._written >= WRITTEN and not self.producerPaused:
+            self._pause()
 
     def send_file(self, head: bytes, file: int, start: int, length: int) -> int:
         """
@@ -200,22 +220,23 @@ class Connection(tcp.Server):
         """
         if head:
             self._write_head(head)
-        share = min(length, SHARE)
+            self._fetched = -1, 0, 0  # that may have been another file of the same number
         if not self.connected:
-            return length
+            return 0
         if not self.idle:
             self._pause()
             return 0
-        if self._fetched != (file, start) and not _in_memory(file, start, share):
+        share = min(length, SHARE)
+        fetched, begin, end = self._fetched
+        if fetched == file and begin <= start < end:
+            share = min(share, end - start)
+        elif not _in_memory(file, start, share):
             self._fetch(file, start, share)
             return 0
-        self._fetched = None
         try:
             sent = os.sendfile(self.socket.fileno(), file, start, share)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except (BrokenPipeError, ConnectionResetError):
-            return length  # nobody is there any more, as the next event tells
+        except (BlockingIOError, InterruptedError, ConnectionError, TimeoutError):
+            sent = 0  # it takes nothing now, or is broken, as the next turn tells
         else:
             if not sent and length:
                 raise EOFError("the file ends too early")
@@ -245,7 +266,8 @@ class Connection(tcp.Server):
     def _fetch(self, file: int, start: int, length: int) -> None:
         """Have octets of a file read, so that they are in memory; then it is the producer's turn."""
         self._choke()
-        self._fetched = file, start
+        self.stopWriting()  # there may be room in the socket, but this is not what is waited for
+        self._fetched = file, start, start + length
         descriptor = os.dup(file)  # the response may end, and close its own, before the thread does
         reactor: Any = self.reactor
         fetching = deferToThreadPool(
@@ -264,7 +286,8 @@ class Connection(tcp.Server):
         """Go on sending; a producer that has all its octets sent is asked for more without a detour."""
         if self.idle and self.producer is not None and self.producerPaused:
             self._resume()
-            if self.idle and not self.producerPaused and not self.disconnecting:
+            closing = self.disconnecting or self._writeDisconnecting
+            if self.idle and not self.producerPaused and not closing:
                 self.stopWriting()
             return None
         return super().doWrite()

@@ -32,7 +32,8 @@ class BodySender:
         self._parts = deque(part for part in response.parts if part != b"")
         self._position = 0  # in the first of the parts that are left
         self._transport = transport
-        self._send_file = getattr(transport, "send_file", None)
+        # Asked of its class: what wraps a connection, as TLS does, lends all that the connection has.
+        self._send_file = transport.send_file if hasattr(type(transport), "send_file") else None
 
     def send(self) -> bool:
         """

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from twisted.logger import Logger
+
 from netlab.http.access import LINES, Exchange
 from netlab.lines import LineFile
 
@@ -12,6 +14,8 @@ PATIENCE = 0.1  # seconds after which those that have ended are told
 
 class Journal:
     """Gather exchanges as they end, and tell each of *listeners* of many at once, off the requests' way."""
+
+    log = Logger()
 
     def __init__(self, clock: Any, listeners: Sequence[Callable[[Sequence[Exchange]], object]]) -> None:
         self._clock = clock
@@ -37,7 +41,10 @@ class Journal:
         exchanges, self._exchanges = self._exchanges, []
         if exchanges:
             for listener in self._listeners:
-                listener(exchanges)
+                try:
+                    listener(exchanges)
+                except Exception:  # which is no matter of the request that ends just now
+                    self.log.failure("{count} exchanges could not be told", count=len(exchanges))
 
     def close(self) -> None:
         """Tell the rest, and let go of the clock."""

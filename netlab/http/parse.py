@@ -255,6 +255,7 @@ class RequestParser(MessageParser):
         known = self._known.whole(octets)
         if known is None:
             return None
+        self._empty_line_skipped = False
         self.start_line, request = known
         return request
 

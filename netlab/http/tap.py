@@ -138,7 +138,6 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
 def serve(daemon: Daemon, options: Options, adopting: AdoptingReactor | None = None) -> "Serving":
     """Let *daemon* answer requests: where the options say, or on the sockets that *adopting* has."""
     access_log = AccessLog(options["access-log"], options["access-log-format"])
-    daemon.on_hangup(access_log.reopen)
     counters = Counters()
 
     journal = Journal(daemon.reactor, [access_log.record, counters.add])
@@ -166,6 +165,7 @@ def serve(daemon: Daemon, options: Options, adopting: AdoptingReactor | None = N
         factory.done.addCallback(lambda done: daemon.stop("one request is answered, as --once asks"))
     serving = Serving(factory, counters, journal, access_log, options["grace"])
     serving.setServiceParent(daemon)
+    daemon.on_hangup(serving.begin_log)
     for endpoint in options["listen"]:
         daemon.listen_tcp(endpoint, factory, adopting)
     return serving
@@ -245,6 +245,11 @@ class Serving(Service):
         """Everything that is counted, now."""
         self._journal.flush()
         return Reading(self._counters, len(self._factory.connections))
+
+    def begin_log(self) -> None:
+        """Open the access log's file anew; requests that have ended stand in the old one."""
+        self._journal.flush()
+        self._access_log.reopen()
 
     def state(self) -> str:
         return "draining" if self._factory.draining else "ok"
