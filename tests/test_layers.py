@@ -23,7 +23,7 @@ LAYERS = {
     " heartbeat.window heartbeat.config heartbeat.page heartbeat.style"
     " heartbeat.states heartbeat.events heartbeat.wheel heartbeat.detector heartbeat.arrivals"
     " heartbeat.client heartbeat.sight",
-    3: "keys lines tcp sockets udp options daemon testing machines stamps timer clocksync"
+    3: "batches keys lines tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.connection http.decode http.dial http.download http.pool http.tls"
     " http.log http.resources http.server http.site http.slot http.workers"

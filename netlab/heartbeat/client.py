@@ -54,6 +54,7 @@ class Client:
         "rule",
         "signed",
         "since_ns",
+        "span",
         "state",
         "told",
     )
@@ -75,6 +76,7 @@ class Client:
         self.mult: int | None = None
         self.signed = False  # it has proven that it knows its key
         self.patience = 0.0  # seconds of silence after which it is down
+        self.span = 0.0  # seconds of silence after which it is to be looked at, by what was last known
         self.deadline: float | None = None  # when it was too long, of one that is down
         self.judge_at = 0  # beats at which the patience is to be reckoned anew
         self.place = -1  # on the wheel

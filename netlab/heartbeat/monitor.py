@@ -319,7 +319,13 @@ class Monitor:
         if seconds is not None:
             events.append(Sighted(now.wall_ns, seconds))
         if not sight.blind:
-            for client in islice(self._wheel.due(now.monotonic), JUDGEMENTS):
+            wheel, moment, judging_from = self._wheel, now.monotonic, sight.judging_from
+            for client in islice(wheel.due(moment), JUDGEMENTS):
+                heard = client.heard
+                when = (heard if heard > judging_from else judging_from) + client.span
+                if when > moment and client.state is State.UP and client.ledger.beats < client.judge_at:
+                    wheel.put(client, min(when, moment + AHEAD))  # it has beaten, as nearly all have
+                    continue
                 events += self._judge(client, now)
                 if sight.blind:
                     break
@@ -376,11 +382,11 @@ class Monitor:
         return self._alive >= EVERYBODY and self._heard <= began + max(client.interval, STEP)
 
     def _look_again(self, client: Client, now: float) -> None:
-        began = max(client.heard, self.sight.judging_from)
         interval = client.interval
-        when = began + client.patience
+        client.span = client.patience
         if interval and client.state is State.UP:
-            when = min(when, began + OVERDUE * interval)
+            client.span = min(client.span, OVERDUE * interval)
+        when = max(client.heard, self.sight.judging_from) + client.span
         if client.place >= 0 and client.place * STEP <= when:
             return  # it is looked at before
         self._wheel.put(client, min(max(when, now), now + AHEAD))

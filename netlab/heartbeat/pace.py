@@ -88,7 +88,8 @@ class Pace:
         if arrived >= self._turn:
             self._turn_over(transit)
         interval = self.interval
-        if change > STEP or change < -STEP or passed > (numbers + MISSED) * interval or stepped_ns:
+        late = passed > (numbers + MISSED) * interval
+        if late or passed < 0 or change > STEP or change < -STEP or stepped_ns:
             return self._remark(waited, passed, numbers, stepped_ns * 1e-9)
         self.jitter += ((change if change > 0 else -change) - self.jitter) * 0.0625
         self.interval = interval + (passed / numbers - interval) * SMOOTHING

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from netlab.arguments import Address, address_text
+from netlab.batches import AVAILABLE, Batches, OneByOne
 from netlab.clocks import Clocks, Instant, read_clocks
 from netlab.errors import WireError
 from netlab.heartbeat.detector import Fixed
@@ -24,6 +25,7 @@ from netlab.udp import BATCH, DatagramPort, drops
 
 BUSY = 50  # datagrams from one judgement to the next: 1,000 a second
 REST = 0.002  # seconds; at most so much later than it was is the arrival of a beat noted then
+LONGEST = MAX_LINE + 1  # octets read of a datagram: what is cut off is too long anyway
 QUEUE = 67_108_864  # octets of the receive queue: 80,000 beats may come at one moment
 _FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
 
@@ -40,6 +42,7 @@ class MonitorPort(DatagramPort):
         self._busy = False
         self.reactor: Any
         self._rest: Any = None  # the call that ends a rest from reading
+        self._batches: Batches | OneByOne | None = None
 
     def createInternetSocket(self) -> socket.socket:
         udp = super().createInternetSocket()
@@ -70,27 +73,30 @@ class MonitorPort(DatagramPort):
         if rest is not None:
             rest.cancel()
         super().connectionLost(reason)
+        self._batches = None
 
     def _rested(self) -> None:
         self._rest = None
         self.startReading()
 
     def _read_batch(self) -> bool:
-        receive, take = self.socket.recvfrom, self.protocol.take
+        take = self.protocol.take
         now = self.protocol.clocks()
-        for _ in range(BATCH):
+        if self._batches is None:
+            self._batches = (Batches if AVAILABLE else OneByOne)(self.socket, BATCH, LONGEST)
+        try:
+            batch = self._batches.receive()
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError as failure:  # an ICMP message about a reply of ours
+            self._tell(failure)
+            return False
+        self._read += len(batch)
+        for datagram, peer in batch:
             try:
-                datagram, peer = receive(MAX_LINE + 1)  # what is cut off is too long anyway
-            except (BlockingIOError, InterruptedError):
-                return True
-            except OSError as failure:  # an ICMP message about a reply of ours
-                self._tell(failure)
-                continue
-            self._read += 1
-            try:
-                take(datagram, peer[:2], now)
+                take(datagram, peer, now)
             except Exception:
-                self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer[:2]))
+                self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer))
         return False
 
 

@@ -164,6 +164,13 @@ class PaceTests(SynchronousTestCase):
             self.assertEqual(copy.passed(beat), 1.0)
         self.assertIsNone(Pace.restore(*Pace().state()).passed(beat))
 
+    def test_clock_set_back_a_little(self) -> None:
+        """A sending time before the one before it makes no interval of less than nothing."""
+        pace = Pace()
+        for arrived, wall_ns in ((0.0, 10**9), (0.1, 9 * 10**8), (0.2, 8 * 10**8)):
+            pace.take(Beat(0, wall_ns), Instant(arrived, 0))
+            self.assertEqual(pace.interval, 0.0)
+
     @given(
         st.lists(
             st.tuples(
