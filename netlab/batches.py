@@ -2,7 +2,8 @@
 Many datagrams at once: by one system call, recvmmsg(2), which Linux has and Python's socket has not.
 
 Where datagrams come by the ten thousand a second, a good part of what receiving one costs is the call
-and the making of its sender's address; both are shared here.
+and the making of its sender's address; both are shared here. The kernel also tells when it took each
+in (SO_TIMESTAMPNS, socket(7)), however long they have waited in the socket's queue.
 """
 
 import ctypes
@@ -17,6 +18,8 @@ AVAILABLE = sys.platform == "linux" and sys.maxsize > 2**32  # 32-bit systems la
 ADDRESSES = 65_536  # senders whose address is remembered
 _NAME = 28  # octets of a sockaddr_in6, the longer one
 _PORT = Struct("!H")
+_STAMP = 35  # SO_TIMESTAMPNS, and the kind of what it brings (linux/asm-generic/socket.h)
+_CONTROL = Struct("=QiiQQ")  # struct cmsghdr and a struct timespec
 
 Batch = list[tuple[bytes, Address]]
 """Datagrams, each with its sender's host and port."""
@@ -41,6 +44,13 @@ class OneByOne:
             if not batch:
                 raise
         return batch
+
+    def span(self) -> tuple[int, int] | None:
+        """The kernel's stamps are not read."""
+        return None
+
+    def stamps(self) -> list[int]:
+        return []
 
 
 class _Vector(ctypes.Structure):
@@ -79,14 +89,17 @@ class Batches:
         self._size = size
         self._octets = ctypes.create_string_buffer(size * longest)
         self._names = ctypes.create_string_buffer(size * _NAME)
+        self._controls = ctypes.create_string_buffer(size * _CONTROL.size)
         self._vectors = (_Vector * size)()
         self._messages = (_Message * size)()
         octets, names = ctypes.addressof(self._octets), ctypes.addressof(self._names)
+        controls = ctypes.addressof(self._controls)
         for place, (vector, message) in enumerate(zip(self._vectors, self._messages, strict=True)):
             vector.base, vector.length = octets + place * longest, longest
             header = message.header
             header.name, header.name_length = names + place * _NAME, _NAME
             header.vectors, header.vector_count = ctypes.addressof(vector), 1
+            header.control, header.control_length = controls + place * _CONTROL.size, _CONTROL.size
         before, whole = _Message.received.offset, ctypes.sizeof(_Message)
         self._lengths = Struct(f"={before}xI{whole - before - 4}x")
         self._places = [(place * longest, place * _NAME) for place in range(size)]
@@ -96,6 +109,14 @@ class Batches:
         self._call = ctypes.CDLL(None, use_errno=True).recvmmsg
         self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
         self._where = ctypes.addressof(self._messages)
+        self._fresh = bytes(self._messages)  # the kernel writes lengths into what it is given
+        self._count = 0
+        try:
+            udp.setsockopt(socket.SOL_SOCKET, _STAMP, 1)
+        except OSError:
+            self._stamped = False
+        else:
+            self._stamped = True
 
     def receive(self) -> Batch:
         """
@@ -105,7 +126,9 @@ class Batches:
             BlockingIOError: nothing waits.
             OSError: the socket has an error.
         """
+        ctypes.memmove(self._where, self._fresh, self._count * self._lengths.size)
         count = self._call(self._udp.fileno(), self._where, self._size, socket.MSG_DONTWAIT, None)
+        self._count = max(count, 0)
         if count < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
@@ -119,6 +142,19 @@ class Batches:
             batch.append((octets[start : start + length], known.get(sender) or self._address(sender)))
         return batch
 
+    def span(self) -> tuple[int, int] | None:
+        """When the first and the last of the batch came; None: the kernel does not tell (see `stamps`)."""
+        if not self._stamped or not self._count:
+            return None
+        first = _CONTROL.unpack_from(self._controls)
+        last = _CONTROL.unpack_from(self._controls, (self._count - 1) * _CONTROL.size)
+        return _nanoseconds(first), _nanoseconds(last)
+
+    def stamps(self) -> list[int]:
+        """When the kernel took in each of the batch: nanoseconds since 1970, on the wall clock of then."""
+        controls = memoryview(self._controls)[: self._count * _CONTROL.size]
+        return [_nanoseconds(control) for control in _CONTROL.iter_unpack(controls)]
+
     def _address(self, name: bytes) -> Address:
         """Read a sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)), and remember it."""
         port: int = _PORT.unpack_from(name, 2)[0]
@@ -130,3 +166,7 @@ class Batches:
             self._known.clear()
         self._known[name] = address
         return address
+
+
+def _nanoseconds(control: tuple[int, ...]) -> int:
+    return control[3] * 1_000_000_000 + control[4]

@@ -18,7 +18,8 @@ from netlab.heartbeat.store import Checkpoint, Store, StoreError
 EVERY = 5.0  # seconds from one checkpoint to the next
 SLICE = 64  # clients written down at a time, or where there are many, a 256th of them: a few ms
 TURNS = 256
-PAUSE = 0.01  # seconds between two slices, and less where there are many
+PAUSE = 0.02  # seconds between two slices, and less where there are many
+SPREAD = 0.8  # part of the time between two checkpoints that slices are spread over
 
 _log = Logger()
 
@@ -51,7 +52,7 @@ class Checkpointer(Service):
     """
     Load *memory* from *store* as it starts, and save it from then on.
 
-    The slices of a checkpoint are spread over half the time there is, so that beats are read and
+    The slices of a checkpoint are spread over most of the time there is, so that beats are read and
     judged between them; a thread does what has to wait for the disk.
     """
 
@@ -132,7 +133,7 @@ class Checkpointer(Service):
         size = max(SLICE, len(clients) // TURNS)
         slices = [clients[start : start + size] for start in range(0, len(clients), size)]
         if pause is not None and slices:
-            pause = min(pause, self._every / 2 / len(slices))
+            pause = min(pause, self._every * SPREAD / len(slices))
         pages: list[bytes] = []
         for some in slices:
             pages.append(msgspec.msgpack.encode(self._memory.dump(some)))

@@ -92,6 +92,8 @@ class Client:
     def signs(self, fleet: int) -> Signs:
         """What the detector goes by."""
         ledger = self.ledger
+        if ledger.beats <= 1:  # as of a client that is just admitted
+            return Signs(self.interval, self.mult, fleet=fleet, memory=self.memory)
         return Signs(
             self.interval,
             self.mult,

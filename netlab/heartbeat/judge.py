@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Any
 
 from twisted.internet.task import LoopingCall
@@ -11,7 +12,7 @@ from netlab.clocks import Clocks, Instant, read_clocks
 from netlab.heartbeat.events import Event
 from netlab.heartbeat.monitor import Monitor
 
-TICK = 0.05  # seconds between two judgements; a client is announced at most about this much too late
+TICK = 0.025  # seconds between two judgements; a client is announced at most about this much too late
 MIN_SLEEP = 1.0  # seconds; a shorter suspension is no matter
 
 _log = Logger()
@@ -19,10 +20,11 @@ _log = Logger()
 
 class Judge:
     """
-    Judge twenty times a second, as long as there is a port to hear beats on.
+    Judge forty times a second, as long as there is a port to hear beats on.
 
     Each *port* that joins is drained before a judgement, where it has ``drain``, and asked for what its
-    queue has dropped, where it has ``drops``. *tell* takes the events.
+    queue has dropped, where it has ``drops``. Where more has come than can be read at once, those are
+    judged whose time was over when the last that was read came (``read_until``). *tell* takes the events.
     """
 
     def __init__(
@@ -61,17 +63,29 @@ class Judge:
         if not self._ports and self._loop.running:
             self._loop.stop()
 
+    def stop(self) -> None:
+        """Judge no more, for the end has begun: what is still to be written would count as a stall."""
+        self._ports.clear()
+        self._dropped.clear()
+        if self._loop.running:
+            self._loop.stop()
+
     def _judge(self) -> None:
-        drained = [port.drain() for port in self._ports if getattr(port, "drain", None)]
-        if False in drained:
-            return  # who is silent so far may still be in a queue; if that goes on, we are stalled
+        read = [self._drain(port) for port in self._ports]
         now = self._clocks()
         self._see_drops(now)
         asleep = self._time_asleep()
         slept, self._asleep = asleep - self._asleep, asleep
         if slept > MIN_SLEEP:
             self._tell(self._monitor.slept(slept, now))
-        self._tell(self._monitor.expire(now))
+        self._tell(self._monitor.expire(now, min([now.monotonic, *read])))
+
+    def _drain(self, port: Any) -> float:
+        """Read what waits; the answer is a moment: all that came until then was read."""
+        drain = getattr(port, "drain", None)
+        drained = drain is None or drain() is not False
+        until: float = getattr(port, "read_until", inf if drained else -inf)
+        return until
 
     def _see_drops(self, now: Instant) -> None:
         news = 0

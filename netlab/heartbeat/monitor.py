@@ -43,11 +43,13 @@ __all__ = ["PHASES", "ClientRule", "Monitor", "Policy"]
 
 STEP = 0.025  # seconds of a bucket of the wheel
 OVERDUE = 2.5  # intervals of silence after which a client is late
+FIRST = 1.0  # seconds after which one of unknown interval is looked at again
 AHEAD = 60.0  # seconds; nobody is left unlooked at for longer
 RECKON = 64  # beats after which a patience is reckoned anew, at most
 QUIET = 5.0  # seconds, at least, in which signs of two senders belong together
 RIVALS = 3  # such signs are two senders
 JUDGEMENTS = 20_000  # clients looked at before beats have their turn
+RECKONINGS = 1_000  # of them, those whose patience is reckoned anew though they are not silent
 REPLIES = ("none", "ack", "upper")
 
 Rules = Callable[[str | None, Address], ClientRule | None]
@@ -117,10 +119,11 @@ class Monitor:
         except WireError:
             self.refused["malformed"] += 1
             raise
-        key = beat.id or peer
+        _, _, identity, _, _, interval, _, status, _, _, _, _, _, mac = beat
+        key = identity or peer
         client = self._clients.get(key)
         verified = False
-        if beat.mac is not None or (client is not None and client.signed):
+        if mac is not None or (client is not None and client.signed):
             verified = self._verify(datagram, beat, client, peer)
         if client is None:
             client = self._admit(key, beat, peer, verified, now)
@@ -134,10 +137,10 @@ class Monitor:
             self._reply(datagram, beat, peer)
         if (
             entry is ORDINARY
-            and client.state is State.UP
-            and client.address == peer
-            and beat.interval == client.told
-            and beat.status in _FINE
+            and client.state is _UP
+            and interval == client.told
+            and (client.address is peer or client.address == peer)
+            and (status is None or status == "ok")
             and client.memory is None
             and not self.wants_beats
         ):
@@ -305,31 +308,51 @@ class Monitor:
         """When the wheel wants to be looked at, on the monotonic clock."""
         return self._wheel.next()
 
-    def expire(self, now: Instant) -> list[Event]:
-        """Judge; call this often, once all that waits in the queue was received."""
+    def expire(self, now: Instant, read_until: float | None = None) -> list[Event]:
+        """
+        Judge; call this often, once all that waits in the queue was received.
+
+        Where it was not, those are judged whose time was over by *read_until*, monotonic seconds: what
+        came before then was received.
+        """
         events: list[Event] = []
         sight = self.sight
+        moment = now.monotonic if read_until is None else read_until
         stalled = sight.stall(now)
         stepped = sight.step(now)
+        behind = sight.behind(now.monotonic, moment)
         if stepped:
             events.append(ClockStepped(now.wall_ns, stepped))
         if stalled:
             events.append(self._blinded(f"the monitor itself was held up for {stalled:.3f} s", stalled, now))
+        elif behind:
+            events.append(self._blinded(f"its own queue is read {behind:.3f} s too late", behind, now))
         seconds = sight.regain(now.monotonic, self._heard)
         if seconds is not None:
             events.append(Sighted(now.wall_ns, seconds))
         if not sight.blind:
-            wheel, moment, judging_from = self._wheel, now.monotonic, sight.judging_from
-            for client in islice(wheel.due(moment), JUDGEMENTS):
-                heard = client.heard
-                when = (heard if heard > judging_from else judging_from) + client.span
-                if when > moment and client.state is State.UP and client.ledger.beats < client.judge_at:
-                    wheel.put(client, min(when, moment + AHEAD))  # it has beaten, as nearly all have
-                    continue
-                events += self._judge(client, now)
-                if sight.blind:
-                    break
+            events += self._judge_due(now, moment)
         return events
+
+    def _judge_due(self, now: Instant, moment: float) -> Iterator[Event]:
+        """Judge who is to be looked at by *moment*, by what is known of then."""
+        sight, wheel = self.sight, self._wheel
+        judging_from = sight.judging_from
+        reckonings = RECKONINGS
+        for client in islice(wheel.due(moment), JUDGEMENTS):
+            heard = client.heard
+            when = (heard if heard > judging_from else judging_from) + client.span
+            if when > moment and client.state is _UP:  # it has beaten, as nearly all have
+                if client.ledger.beats >= client.judge_at and reckonings:
+                    reckonings -= 1
+                    self._reckon(client)
+                    self._look_again(client, moment)
+                else:
+                    wheel.put(client, min(when, moment + AHEAD))
+                continue
+            yield from self._judge(client, now, moment)
+            if sight.blind:
+                break
 
     def overflowed(self, dropped: int, now: Instant) -> list[Event]:
         """Our own queue has dropped so many datagrams since this was last said."""
@@ -346,37 +369,33 @@ class Monitor:
         self.sight.lose(now.monotonic - seconds)
         return Blinded(now.wall_ns, cause, self._alive)
 
-    def _judge(self, client: Client, now: Instant) -> Iterator[Event]:
+    def _judge(self, client: Client, now: Instant, moment: float) -> Iterator[Event]:
         if client.state not in JUDGED:
             return
         began = max(client.heard, self.sight.judging_from)
-        silence = now.monotonic - began
-        interval = client.interval
+        silence = moment - began
+        if silence >= client.patience:
+            self._reckon(client)
         if silence < client.patience:
-            yield from self._wait(client, silence, interval, now)
-            return
-        self._reckon(client)
-        if silence < client.patience:
-            yield from self._wait(client, silence, interval, now)
+            yield from self._wait(client, silence, now, moment)
         elif self._nobody_is_heard(client, began):
             self.sight.everybody_silent(now.monotonic)
-            self._wheel.put(client, now.monotonic + STEP)
+            self._wheel.put(client, moment + STEP)
             yield self._blinded(f"not one of {self._alive} clients is heard any more", 0.0, now)
         else:
             client.deadline = began + client.patience
-            gone = now.monotonic - client.heard
+            gone = moment - client.heard
             cause = (
                 f"no heartbeat for {gone:.3f} s" if client.state is not State.NEW else "it was never heard"
             )
             yield from self._move(client, Cause.SILENCE, cause, now, gone)
 
-    def _wait(self, client: Client, silence: float, interval: float, now: Instant) -> Iterator[Event]:
+    def _wait(self, client: Client, silence: float, now: Instant, moment: float) -> Iterator[Event]:
         """It is not down: perhaps late; look again when that may change."""
-        if client.ledger.beats >= client.judge_at:
-            self._reckon(client)
+        interval = client.interval
         if interval and silence >= OVERDUE * interval and client.state is State.UP:
             yield from self._move(client, Cause.OVERDUE, f"no heartbeat for {silence:.3f} s", now, silence)
-        self._look_again(client, now.monotonic)
+        self._look_again(client, moment)
 
     def _nobody_is_heard(self, client: Client, began: float) -> bool:
         return self._alive >= EVERYBODY and self._heard <= began + max(client.interval, STEP)
@@ -384,8 +403,8 @@ class Monitor:
     def _look_again(self, client: Client, now: float) -> None:
         interval = client.interval
         client.span = client.patience
-        if interval and client.state is State.UP:
-            client.span = min(client.span, OVERDUE * interval)
+        if client.state is State.UP:
+            client.span = min(client.span, OVERDUE * interval if interval else FIRST)
         when = max(client.heard, self.sight.judging_from) + client.span
         if client.place >= 0 and client.place * STEP <= when:
             return  # it is looked at before
@@ -539,7 +558,7 @@ class Monitor:
             self._look_again(client, now.monotonic)
 
 
-_FINE = (None, "ok")
+_UP = State.UP  # read with every beat: an Enum takes its time
 _LIVING = (State.UP, State.LATE, State.CONFLICT)
 
 

@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 from twisted.internet import error
@@ -12,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from netlab.arguments import Address, address_text
-from netlab.batches import AVAILABLE, Batches, OneByOne
+from netlab.batches import AVAILABLE, Batch, Batches, OneByOne
 from netlab.clocks import Clocks, Instant, read_clocks
 from netlab.errors import WireError
 from netlab.heartbeat.detector import Fixed
@@ -24,7 +25,7 @@ from netlab.heartbeat.wire import MAX_LINE
 from netlab.udp import BATCH, DatagramPort, drops
 
 BUSY = 50  # datagrams from one judgement to the next: 1,000 a second
-REST = 0.002  # seconds; at most so much later than it was is the arrival of a beat noted then
+REST = 0.002  # seconds; beats that come within so little of each other count as of one moment
 LONGEST = MAX_LINE + 1  # octets read of a datagram: what is cut off is too long anyway
 QUEUE = 67_108_864  # octets of the receive queue: 80,000 beats may come at one moment
 _FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
@@ -43,6 +44,8 @@ class MonitorPort(DatagramPort):
         self.reactor: Any
         self._rest: Any = None  # the call that ends a rest from reading
         self._batches: Batches | OneByOne | None = None
+        self.read_until = 0.0  # monotonic seconds: what came before then was read
+        self._empty = 0.0  # when the queue was last seen empty
 
     def createInternetSocket(self) -> socket.socket:
         udp = super().createInternetSocket()
@@ -68,6 +71,11 @@ class MonitorPort(DatagramPort):
         self._busy, self._read = self._read > BUSY, 0
         return drained
 
+    def startReading(self) -> None:
+        if self._batches is None:
+            self._batches = (Batches if AVAILABLE else OneByOne)(self.socket, BATCH, LONGEST)
+        super().startReading()
+
     def connectionLost(self, reason: Failure | None = None) -> None:
         rest, self._rest = self._rest, None
         if rest is not None:
@@ -80,24 +88,40 @@ class MonitorPort(DatagramPort):
         self.startReading()
 
     def _read_batch(self) -> bool:
-        take = self.protocol.take
+        batches = self._batches
+        if batches is None:
+            return True
         now = self.protocol.clocks()
-        if self._batches is None:
-            self._batches = (Batches if AVAILABLE else OneByOne)(self.socket, BATCH, LONGEST)
         try:
-            batch = self._batches.receive()
+            batch = batches.receive()
         except (BlockingIOError, InterruptedError):
+            self._empty = self.read_until = now.monotonic
             return True
         except OSError as failure:  # an ICMP message about a reply of ours
             self._tell(failure)
             return False
         self._read += len(batch)
-        for datagram, peer in batch:
-            try:
-                take(datagram, peer, now)
-            except Exception:
-                self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer))
+        self.read_until = self.protocol.take(batch, self._arrivals(batches, now))
         return False
+
+    def _arrivals(self, batches: Batches | OneByOne, now: Instant) -> Iterable[Instant]:
+        """When each of a batch, read by *now*, came: one moment for all, if they came within so little."""
+        span = batches.span()
+        if span is None:
+            return repeat(now)
+        first, last = span
+        if abs(last - first) <= REST * 1e9:
+            return repeat(self._arrival(last, now))
+        return [self._arrival(stamp, now) for stamp in batches.stamps()]
+
+    def _arrival(self, stamp_ns: int, now: Instant) -> Instant:
+        """
+        The moment of the kernel's stamp, as *now* tells it: the wall clock may have been set since.
+
+        Whatever the stamp, it was not before the queue was last seen empty.
+        """
+        age = min(max(now.wall_ns - stamp_ns, 0) / 1e9, now.monotonic - self._empty)
+        return Instant(now.monotonic - age, now.wall_ns - round(age * 1e9))
 
 
 class MonitorProtocol(DatagramProtocol):
@@ -144,20 +168,29 @@ class MonitorProtocol(DatagramProtocol):
         self._judge.leave(self._port)
 
     def datagramReceived(self, datagram: bytes, addr: Address) -> None:
-        self.take(datagram, addr, self.clocks())
+        self.take([(datagram, addr)], [self.clocks()])
 
-    def take(self, datagram: bytes, peer: Address, now: Instant) -> None:
-        """Hand a datagram that came by *now* to the monitor, and on what it makes of it."""
-        try:
-            events = self.monitor.receive(datagram, peer, now)
-        except WireError as refusal:
-            self._refuse(peer, refusal)
-            return
-        if events:
-            self.tell(events)
-        replies = self.monitor.replies
-        if replies:
-            self._send(now)
+    def take(self, batch: Batch, arrivals: Iterable[Instant]) -> float:
+        """
+        Hand datagrams to the monitor, each with when it came, and on what it makes of them.
+
+        The result is when the last of them came, monotonic seconds.
+        """
+        receive, monitor = self.monitor.receive, self.monitor
+        for (datagram, peer), now in zip(batch, arrivals, strict=False):
+            try:
+                events = receive(datagram, peer, now)
+            except WireError as refusal:
+                self._refuse(peer, refusal)
+                continue
+            except Exception:
+                self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer))
+                continue
+            if events:
+                self.tell(events)
+            if monitor.replies:
+                self._send(now)
+        return now.monotonic
 
     def tell(self, events: Iterable[Event]) -> None:
         """Hand events to the sink."""

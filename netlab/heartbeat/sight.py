@@ -1,8 +1,8 @@
 """
 The monitor's own sight: what keeps it from judging others.
 
-It cannot judge when it was itself held up, when its machine slept, when its own queue overflowed, or
-when nobody at all is heard: then the fault is its own, or the network's next to it.
+It cannot judge when it was itself held up, when its machine slept, when its own queue overflowed or is
+not read in time, or when nobody at all is heard: then the fault is its own, or the network's next to it.
 """
 
 from math import inf
@@ -10,6 +10,7 @@ from math import inf
 from netlab.clocks import Instant
 
 STALL = 0.5  # seconds between two looks that are too long: beats may have been dropped meanwhile
+BEHIND = 1.0  # seconds that a datagram waits in the queue: too long to speak of now
 CALM = 1.0  # seconds without a new drop after which the queue is trusted again
 STEP = 0.5  # seconds by which the wall clock leaves the monotonic one at once: it was set
 EVERYBODY = 8  # clients; so many do not die in one interval, fewer may
@@ -23,6 +24,8 @@ class Sight:
         self.judging_from = -inf  # no silence before this moment counts
         self._looked: float | None = None
         self._dropped = -inf  # when the queue last overflowed
+        self._read_until: float | None = None  # what came to the queue by then was read
+        self._behind = False
         self._silent_from: float | None = None  # nobody at all is heard since
         self._offset_ns: int | None = None
 
@@ -59,6 +62,12 @@ class Sight:
         self._dropped = now
         return news
 
+    def behind(self, now: float, read_until: float) -> float:
+        """What came by *read_until* was read; the answer is for how long not, where too long and news."""
+        self._read_until = max(read_until, now if self._read_until is None else self._read_until)
+        before, self._behind = self._behind, now - self._read_until > BEHIND
+        return now - self._read_until if self._behind and not before else 0.0
+
     def everybody_silent(self, now: float) -> None:
         """Nobody is heard."""
         self._silent_from = now
@@ -71,7 +80,8 @@ class Sight:
         """
         if self._silent_from is not None and heard > self._silent_from:
             self._silent_from = None
-        if self.since is None or self._silent_from is not None or now - self._dropped < CALM:
+        dark = self._behind or self._silent_from is not None or now - self._dropped < CALM
+        if self.since is None or dark:
             return None
         seconds, self.since = now - self.since, None
         self.judging_from = now

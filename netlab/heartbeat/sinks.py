@@ -52,9 +52,12 @@ class Paced:
         self._monotonic = monotonic
         self._events: deque[Event] = deque()
         self._left_out = 0
+        self._closed = False
         self._call: Any = None
 
     def __call__(self, event: Event) -> None:
+        if self._closed:
+            return
         if len(self._events) >= WAITING:
             self._left_out += 1
             return
@@ -63,7 +66,8 @@ class Paced:
             self._call = self._clock.callLater(0, self._turn)
 
     def close(self) -> None:
-        """Hand on what waits now."""
+        """Hand on what waits now, and nothing that comes later."""
+        self._closed = True
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -16,6 +16,8 @@ class State(Enum):
     CONFLICT = "conflict"  # two senders use its name
     BLIND = "blind"  # it was alive when the monitor lost its own sight
 
+    __hash__ = object.__hash__  # there is one of each: Enum's own hashes its name every time
+
 
 class Cause(Enum):
     """What happens to a client."""
@@ -30,6 +32,8 @@ class Cause(Enum):
     RIVAL = "a second sender uses its name"
     BLINDED = "the monitor cannot judge"
     SIGHTED = "the monitor can judge again"
+
+    __hash__ = object.__hash__
 
 
 _ALIVE = (State.UP, State.LATE)

@@ -151,7 +151,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         daemon.listen_tcp(options["web"], factory, option="--web")
     if options["store"] is not None:
         Checkpointer(daemon.reactor, Store(options["store"]), status).setServiceParent(daemon)
-    _Watch(monitor, settings, status, paced).setServiceParent(daemon)
+    _Watch(monitor, settings, status, judge, paced).setServiceParent(daemon)
     if reactor is None:
         Calm(daemon.reactor, monitor.clients()).setServiceParent(daemon)
     daemon.announce(
@@ -213,11 +213,17 @@ class _Watch(Service):
     """What begins with the watching, and ends with it."""
 
     def __init__(
-        self, monitor: Monitor, settings: config.Settings, status: Status, paced: Sequence[Paced]
+        self,
+        monitor: Monitor,
+        settings: config.Settings,
+        status: Status,
+        judge: Judge,
+        paced: Sequence[Paced],
     ) -> None:
         self._monitor = monitor
         self._settings = settings
         self._status = status
+        self._judge = judge
         self._paced = paced
 
     def startService(self) -> None:
@@ -228,6 +234,7 @@ class _Watch(Service):
     def stopService(self) -> None:
         super().stopService()
         self._status.draining = True
+        self._judge.stop()
         for sink in self._paced:
             sink.close()
 

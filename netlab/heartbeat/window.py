@@ -1,9 +1,12 @@
 """The window: which of one client's last 1,024 numbers came, as a bitmap."""
 
+from struct import Struct
+
 WINDOW = 1024  # numbers remembered, the highest among them
 _MASK = (1 << WINDOW) - 1
 _WORD = 64  # bits of the bitmap that one number of a state holds
 _WORDS = WINDOW // _WORD
+_UNPACK = [Struct(f"<{words}Q").unpack for words in range(_WORDS + 1)]
 
 
 class Window:
@@ -62,20 +65,22 @@ class Window:
     @property
     def loss_rate(self) -> float:
         """The part of the last 1,024 numbers that has not come, 0..1."""
-        return self.missing().bit_count() / self._span
+        missing = self.missing()
+        return missing.bit_count() / self._span if missing else 0.0
 
     @property
     def mean_burst(self) -> float:
         """How many of the last 1,024 numbers are missing in a row, on average; 1.0 where none is."""
         missing = self.missing()
-        bursts = (missing & ~(missing << 1)).bit_count()
-        return missing.bit_count() / bursts if bursts else 1.0
+        return missing.bit_count() / (missing & ~(missing << 1)).bit_count() if missing else 1.0
 
     def words(self) -> tuple[int, ...]:
         """The span, then what is missing in words of 64 bits, lowest first; none where nothing is."""
         missing = self.missing()
+        if not missing:
+            return (self._span,)
         words = -(-missing.bit_length() // _WORD)
-        return self._span, *(missing >> _WORD * word & (1 << _WORD) - 1 for word in range(words))
+        return self._span, *_UNPACK[words](missing.to_bytes(words * _WORD // 8, "little"))
 
     def take_words(self, span: int, *words: int) -> None:
         """Take up what `words` gave. ValueError: it never gave that."""

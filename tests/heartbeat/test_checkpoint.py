@@ -116,14 +116,14 @@ class CheckpointerTests(SynchronousTestCase):
                 size = max(SLICE, count // TURNS)
                 self.assertEqual(self.memory.dumps, size)
                 self.memory.known[-1] = -1
-                for _ in range(3500):
+                for _ in range(4500):
                     before = self.memory.dumps
                     self.clock.advance(0.001)
                     self.assertLessEqual(self.memory.dumps - before, size)
                 self.assertEqual((self.memory.dumps, self.disk.saves), (count, 1))
                 assert self.disk.content is not None
                 self.assertFalse(self.disk.content.final)
-                self.clock.advance(1.5)
+                self.clock.advance(0.6)
                 self.assertGreater(self.memory.dumps, count)
                 self.successResultOf(self.service.stopService())
                 self.assertEqual(self.disk.saves, 2)

@@ -411,7 +411,12 @@ class OwnFaultTests(Watched):
 
     def test_detectors(self) -> None:
         """No detector that knows of losses calls a client down for two lost beats; all find a dead one."""
-        for detector, within in ((Intervals(4), 5), (LossAware(within=8.0), 8), (Fixed(5), 5), (Phi(30), 6)):
+        for detector, within in (
+            (Intervals(4), 5),
+            (LossAware(within=8.0), 8),
+            (Fixed(5), 5),
+            (Phi(100), 12),
+        ):
             self.watch(detector=detector)
             for number in range(1, 100):
                 if number % 20 not in (7, 8):
@@ -420,6 +425,16 @@ class OwnFaultTests(Watched):
             self.assertEqual(len(self.changes()), 1, detector)
             self.turn(within + 0.2)
             self.assertEqual(self.changes()[-1][1], State.DOWN, detector)
+
+    def test_interval_not_told(self) -> None:
+        """Who tells no interval is found dead by the one that its first few beats show."""
+        for interval in (0.1, 1.0):
+            self.watch(detector=Intervals(3))
+            for number in range(4):
+                self.hear(line(number, self.now))
+                self.turn(interval)
+            self.turn(3)
+            self.assertEqual(self.state(), State.DOWN)
 
     def test_own_interval(self) -> None:
         """What a client tells of its interval counts from that beat on."""

@@ -73,6 +73,7 @@ class SinkTests(SynchronousTestCase):
         self.clock.pump([0.02] * 5)
         self.assertLess(len(self.lines), 60)
         sink.close()
+        sink(Happened(100))
         self.assertEqual(self.lines, [f"line {number}" for number in range(100)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 

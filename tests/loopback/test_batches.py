@@ -1,6 +1,7 @@
 """Datagrams read many at once are the same as those read one by one."""
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -64,6 +65,32 @@ def test_error(receiver: socket.socket, host: str, kind: type[Batches | OneByOne
         batches.receive()
     with pytest.raises(BlockingIOError):
         batches.receive()
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="no recvmmsg here")
+def test_stamps(receiver: socket.socket, host: str) -> None:
+    """The kernel tells when each came, also of what has waited in the queue."""
+    batches = Batches(receiver, 8, 16)
+    assert batches.span() is None
+    with closing(sender(host)) as udp:
+        moments = []
+        for pause in (0.0, 0.05, 0.1):
+            time.sleep(pause)
+            before = time.time_ns()
+            udp.sendto(b"beat", receiver.getsockname())
+            moments.append((before, time.time_ns()))
+        time.sleep(0.1)
+        for expected in (moments, []):
+            if expected:
+                assert len(batches.receive()) == len(expected)
+                assert batches.span() == (batches.stamps()[0], batches.stamps()[-1])
+            else:
+                with pytest.raises(BlockingIOError):
+                    batches.receive()
+                assert batches.span() is None
+            for stamp, (before, after) in zip(batches.stamps(), expected, strict=True):
+                assert before <= stamp <= after
+    assert OneByOne(receiver, 8, 16).span() is None
 
 
 @pytest.mark.skipif(not AVAILABLE, reason="no recvmmsg here")

@@ -1,5 +1,8 @@
 """The monitor and its sender over real UDP."""
 
+import socket
+import time
+
 from netlab.heartbeat import (
     Beaten,
     Changed,
@@ -75,3 +78,26 @@ async def test_monitor_that_comes_later(host: str) -> None:
     finally:
         await sender.stopService()
     assert sender.sent >= 3
+
+
+@bounded
+async def test_held_up(host: str) -> None:
+    """Beats that waited in the queue count from when they came, not from when they were read."""
+    events: list[Event] = []
+    protocol = MonitorProtocol(reactor, 5.0, sink=events.append)
+    port = MonitorPort(0, protocol, host, reactor)
+    port.startListening()
+    try:
+        with socket.socket(port.addressFamily, socket.SOCK_DGRAM) as udp:
+            begun = time.monotonic()
+            for number in range(5):
+                udp.sendto(b"Heartbeat %d %.6f id=a" % (number, time.time()), (host, port.getHost().port))
+                time.sleep(0.1)  # as something that holds the reactor up
+            port.drain()
+        (client,) = protocol.monitor.clients()
+        assert client.ledger.beats == 5
+        assert abs(client.heard - begun - 0.4) < 0.05
+        assert client.ledger.jitter < 0.005
+        assert abs(client.interval - 0.1) < 0.05
+    finally:
+        await port.stopListening()
