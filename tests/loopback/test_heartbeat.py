@@ -89,15 +89,16 @@ async def test_held_up(host: str) -> None:
     port.startListening()
     try:
         with socket.socket(port.addressFamily, socket.SOCK_DGRAM) as udp:
-            begun = time.monotonic()
             for number in range(5):
+                before = time.monotonic()
                 udp.sendto(b"Heartbeat %d %.6f id=a" % (number, time.time()), (host, port.getHost().port))
+                after = time.monotonic()
                 time.sleep(0.1)  # as something that holds the reactor up
             port.drain()
         (client,) = protocol.monitor.clients()
         assert client.ledger.beats == 5
-        assert abs(client.heard - begun - 0.4) < 0.05
+        assert before - 0.001 <= client.heard <= after + 0.001
         assert client.ledger.jitter < 0.005
-        assert abs(client.interval - 0.1) < 0.05
+        assert client.interval < 0.2
     finally:
         await port.stopListening()
