@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "netlab"
 
 LAYERS = {
     0: "errors clocks arguments http.message http.media http.timing",
-    1: "toml http.channel http.dates http.framing http.location http.parse http.responses http.serialize"
-    " http.target ping.text ping.ntp ping.stamp ping.tlv ping.echo"
+    1: "channel toml http.channel http.dates http.framing http.location http.parse http.responses"
+    " http.serialize http.target ping.text ping.ntp ping.stamp ping.tlv ping.echo"
     " heartbeat.dialect heartbeat.signing heartbeat.wire",
     2: "http.access http.coding http.conditional http.counters http.listing http.ranges http.respond"
     " http.tree http.validators http.rules http.config"
@@ -23,7 +23,7 @@ LAYERS = {
     " heartbeat.window heartbeat.config heartbeat.page heartbeat.style"
     " heartbeat.states heartbeat.events heartbeat.wheel heartbeat.detector heartbeat.arrivals"
     " heartbeat.client heartbeat.sight",
-    3: "batches keys lines tcp sockets udp options daemon testing machines stamps timer clocksync"
+    3: "batches keys lines slot tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.connection http.decode http.dial http.download http.pool http.tls"
     " http.log http.resources http.server http.site http.slot http.workers"

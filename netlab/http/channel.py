@@ -9,13 +9,13 @@ counters are is told in `netlab.http.counters`.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from netlab.channel import MAX_LINE, Lines
 from netlab.errors import WireError
 
-MAX_LINE = 262_144  # octets; counters with every method and every status there can be have fewer
+__all__ = ["MAX_LINE", "Lines", "Report", "decode_ask", "decode_report", "encode_ask", "encode_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +51,6 @@ def decode_report(line: bytes) -> Report:
     return Report(
         None if answers is None else _natural(answers), _natural(told["connections"]), told["counters"]
     )
-
-
-class Lines:
-    """Octets in, lines out, without their ends; a line longer than *limit* is cut there."""
-
-    def __init__(self, limit: int = MAX_LINE) -> None:
-        self._limit = limit
-        self._begun = b""
-
-    def feed(self, octets: bytes) -> Iterator[bytes]:
-        """The lines that end within *octets*; take them all before the next call."""
-        *ended, rest = octets.split(b"\n")
-        for line in ended:
-            yield (self._begun + line)[: self._limit]
-            self._begun = b""
-        self._begun = (self._begun + rest)[: self._limit]
-
-    def close(self) -> Iterator[bytes]:
-        """The last line, if it had no end."""
-        if self._begun:
-            yield self._begun
-        self._begun = b""
 
 
 def _line(told: dict[str, Any]) -> bytes:

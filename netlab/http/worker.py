@@ -26,8 +26,7 @@ from netlab.daemon import Daemon
 from netlab.errors import WireError
 from netlab.http import tap
 from netlab.http.channel import MAX_LINE, Report, decode_ask, encode_report
-from netlab.http.slot import CONTROL
-from netlab.http.workers import HELD
+from netlab.slot import CONTROL, HELD
 from netlab.sockets import AdoptingReactor
 
 EVERY = 1.0  # seconds between two reports that nobody asked for

@@ -5,8 +5,6 @@ Nothing of a request passes here: each worker listens by itself.
 """
 
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -17,11 +15,9 @@ from twisted.internet.protocol import ProcessProtocol
 
 from netlab.daemon import StartRefused
 from netlab.http.counters import Reading, total
-from netlab.http.slot import CONTROL, Slot
+from netlab.http.slot import Slot
+from netlab.slot import spawn_worker
 from netlab.sockets import SharingReactor
-
-HELD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-"""Signals that a worker starts with blocked, until it can answer them."""
 
 
 class Workers(Service):
@@ -84,20 +80,4 @@ class Workers(Service):
 
     def _spawn(self, number: int, process: ProcessProtocol) -> Any:
         handed = self._sharing.hand_down(number)
-        places = range(CONTROL + 1, CONTROL + 1 + len(handed))
-        # -P, since the folder that we happen to be in may hold anything.
-        command = [sys.executable, "-P", "-m", "netlab.http.worker"]
-        command += [self._folder, ",".join(map(str, places)), *self._options]
-        # Standard output is ours, for --access-log -, if there is one.
-        output: Any = 1 if sys.__stdout__ is not None else "r"
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
-        try:
-            return self._reactor.spawnProcess(
-                process,
-                sys.executable,
-                command,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-                childFDs={0: "w", 1: output, 2: "r", CONTROL: "r", **dict(zip(places, handed, strict=True))},
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return spawn_worker(self._reactor, process, "netlab.http.worker", self._folder, handed, self._options)

@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from netlab.daemon import StartRefused
 from netlab.http.channel import Report, decode_ask, encode_report
 from netlab.http.counters import Counters
-from netlab.http.slot import CONTROL, LONGEST, OVERTIME, PATIENCE, Restarts
+from netlab.http.slot import PATIENCE
 from netlab.http.workers import Workers
+from netlab.slot import CONTROL, LONGEST, OVERTIME, Restarts
 from netlab.sockets import SharingReactor
 from tests.http.wire import answered
 
