@@ -28,7 +28,8 @@ LAYERS = {
     " http.connection http.decode http.dial http.download http.pool http.tls"
     " http.log http.resources http.server http.site http.slot http.workers"
     " ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server heartbeat.store"
-    " heartbeat.checkpoint heartbeat.metrics heartbeat.sinks heartbeat.status heartbeat.web heartbeat.judge",
+    " heartbeat.checkpoint heartbeat.metrics heartbeat.sinks heartbeat.status heartbeat.web heartbeat.judge"
+    " heartbeat.slices",
     4: "http.tap http.worker ping.tap heartbeat.tap clients.running clients.show clients.http"
     " clients.heartbeat clients.ping clients.live clients.picture clients.__main__",
 }

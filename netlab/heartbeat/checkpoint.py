@@ -1,12 +1,12 @@
 """`Checkpointer`: save what the monitor knows every few seconds and at the end, without holding it up."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,27 +16,25 @@ from netlab.daemon import StartRefused
 from netlab.heartbeat.store import Checkpoint, Store, StoreError
 
 EVERY = 5.0  # seconds from one checkpoint to the next
-SLICE = 64  # clients written down at a time, or where there are many, a 256th of them: a few ms
-TURNS = 256
-PAUSE = 0.02  # seconds between two slices, and less where there are many
-SPREAD = 0.8  # part of the time between two checkpoints that slices are spread over
+SPREAD = 0.8  # part of the time between two checkpoints that the writing down is spread over
 
 _log = Logger()
 
 
 class Memory(Protocol):
-    """What there is to remember, as values that MessagePack has."""
+    """What there is to remember."""
 
-    def clients(self) -> Iterable[Any]:
-        """All of them."""
+    def pages(self, within: float | None) -> Awaitable[Sequence[bytes]]:
+        """
+        All clients, written down, some of them a page.
 
-    def dump(self, clients: Sequence[Any]) -> list[Any]:
-        """Some of them, written down."""
+        *within*: seconds that this may be spread over; None: now, for it is the last time.
+        """
 
     def events(self) -> Sequence[Any]:
-        """The last events, written down."""
+        """The last events, as values that MessagePack has."""
 
-    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
+    def load(self, pages: Sequence[bytes], events: Iterable[Any], saved_ns: int, final: bool) -> None:
         """
         Take up what was written down by *saved_ns*, wall clock, *final* as the last thing of all.
 
@@ -52,8 +50,8 @@ class Checkpointer(Service):
     """
     Load *memory* from *store* as it starts, and save it from then on.
 
-    The slices of a checkpoint are spread over most of the time there is, so that beats are read and
-    judged between them; a thread does what has to wait for the disk.
+    The writing down is spread over most of the time there is, so that beats are read and judged
+    meanwhile; a thread does what has to wait for the disk.
     """
 
     def __init__(
@@ -72,7 +70,7 @@ class Checkpointer(Service):
         self._every = every
         self._clocks = clocks
         self._in_thread = in_thread or self._thread_of(reactor)
-        self._loop = LoopingCall(self._save_in_slices)
+        self._loop = LoopingCall(self._save_slowly)
         self._loop.clock = reactor
         self._saving: Deferred[None] | None = None
         self._writing = False
@@ -98,9 +96,8 @@ class Checkpointer(Service):
 
     def _load(self, saved: Checkpoint) -> None:
         try:
-            clients = [client for page in saved.clients for client in msgspec.msgpack.decode(page)]
             events = [event for page in saved.events for event in msgspec.msgpack.decode(page)]
-            self._memory.load(clients, events, saved.saved_ns, saved.final)
+            self._memory.load(saved.clients, events, saved.saved_ns, saved.final)
         except (ValueError, TypeError) as error:  # msgspec's are ValueErrors
             raise StoreError(
                 f"{self._store}: it is damaged ({error}); move it away, or give --store another file or none"
@@ -117,8 +114,8 @@ class Checkpointer(Service):
         await self._save(None)
         self._store.close()
 
-    def _save_in_slices(self) -> "Deferred[None]":
-        self._saving = Deferred.fromCoroutine(self._save(PAUSE))
+    def _save_slowly(self) -> "Deferred[None]":
+        self._saving = Deferred.fromCoroutine(self._save(self._every * SPREAD))
         return self._saving.addBoth(self._saved)
 
     def _saved(self, result: Any) -> None:
@@ -126,23 +123,16 @@ class Checkpointer(Service):
         if isinstance(result, Failure) and not result.check(CancelledError):
             _log.failure("this checkpoint could not be made", result)
 
-    async def _save(self, pause: float | None) -> None:
-        """Save all: with a *pause* between the slices, or without any as the last thing of all."""
+    async def _save(self, within: float | None) -> None:
+        """Save all: spread over so many seconds, or at once as the last thing of all."""
         saved_ns = self._clocks().wall_ns
-        clients = list(self._memory.clients())
-        size = max(SLICE, len(clients) // TURNS)
-        slices = [clients[start : start + size] for start in range(0, len(clients), size)]
-        if pause is not None and slices:
-            pause = min(pause, self._every * SPREAD / len(slices))
-        pages: list[bytes] = []
-        for some in slices:
-            pages.append(msgspec.msgpack.encode(self._memory.dump(some)))
-            if pause is not None:
-                await deferLater(self._clock, pause)
+        pages = await self._memory.pages(within)
         events = (msgspec.msgpack.encode(self._memory.events()),)
         self._writing = True
         try:
-            await self._in_thread(self._store.save, Checkpoint(saved_ns, tuple(pages), events, pause is None))
+            await self._in_thread(
+                self._store.save, Checkpoint(saved_ns, tuple(pages), events, within is None)
+            )
         except StoreError as error:
             if not self._failing:
                 _log.error("{error}; trying again every {every:g} s", error=error, every=self._every)

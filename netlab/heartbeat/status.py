@@ -1,7 +1,11 @@
 """What there is to tell of the monitor and its clients, for the API, the store and Prometheus."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from netlab.arguments import address_text
 from netlab.clocks import Clocks, Instant
@@ -9,13 +13,44 @@ from netlab.heartbeat.client import Client
 from netlab.heartbeat.events import Event
 from netlab.heartbeat.monitor import Monitor
 from netlab.heartbeat.sinks import Recent
+from netlab.heartbeat.slices import in_slices
 
 ACTIONS = ("pause", "maintenance", "resume")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that monitors have counted."""
+
+    clients: Mapping[str, int]  # by state
+    beats: int
+    refused: Mapping[str, int]  # datagrams by reason
+    unverified: int
+    blind: int  # monitors that judge nobody now
+
+    @classmethod
+    def of(cls, monitor: Monitor) -> "Reading":
+        """What one monitor has counted."""
+        clients = {state.value: count for state, count in monitor.counts().items()}
+        return cls(clients, monitor.beats, monitor.refused, monitor.unverified, int(monitor.sight.blind))
+
+    @classmethod
+    def total(cls, readings: Iterable["Reading"]) -> "Reading":
+        """What several have counted together."""
+        clients, refused = Counter[str](), Counter[str]()
+        beats = unverified = blind = 0
+        for one in readings:
+            clients.update(one.clients)
+            refused.update(one.refused)
+            beats, unverified, blind = beats + one.beats, unverified + one.unverified, blind + one.blind
+        return cls(clients, beats, refused, unverified, blind)
 
 
 class Status:
     """
     Tell of *monitor*, whose last events stand in *recent*; *tell* takes new ones.
+
+    *clock* is the reactor whose turns long answers are spread over.
     """
 
     def __init__(
@@ -24,14 +59,24 @@ class Status:
         recent: Recent,
         tell: Callable[[Iterable[Event]], object],
         clocks: Clocks,
+        clock: Any,
     ) -> None:
         self.draining = False  # the monitor is about to stop
         self._monitor = monitor
         self._recent = recent
         self._tell = tell
         self._clocks = clocks
+        self._clock = clock
 
     # For the API.
+
+    async def parts(self) -> list[bytes]:
+        """All clients as JSON objects with commas between, in some parts."""
+
+        def write(clients: Sequence[Client]) -> bytes:
+            return msgspec.json.encode(self.rows(clients))[1:-1]
+
+        return await in_slices(self._clock, list(self.clients()), write, 0.0)
 
     def clients(self) -> Collection[Client]:
         """All of them."""
@@ -46,7 +91,7 @@ class Status:
         """The last of them, the oldest first."""
         return self._recent.told()
 
-    def act(self, action: str, identity: str) -> str:
+    async def act(self, action: str, identity: str) -> str:
         """
         Do one of `ACTIONS` with a client; the result is its state from now on.
 
@@ -80,12 +125,16 @@ class Status:
 
     # For the store.
 
-    def dump(self, clients: Sequence[Client]) -> list[tuple[Any, ...]]:
-        """Some clients, written down."""
-        now, dump = self._clocks(), self._monitor.dump
-        return [dump(client, now) for client in clients]
+    async def pages(self, within: float | None) -> list[bytes]:
+        """All clients, written down in MessagePack; see `in_slices`."""
 
-    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
+        def write(clients: Sequence[Client]) -> bytes:
+            now, dump = self._clocks(), self._monitor.dump
+            return msgspec.msgpack.encode([dump(client, now) for client in clients])
+
+        return await in_slices(self._clock, list(self.clients()), write, within)
+
+    def load(self, pages: Sequence[bytes], events: Iterable[Any], saved_ns: int, final: bool) -> None:
         """
         Take up what was written down.
 
@@ -96,16 +145,24 @@ class Status:
         if not all(isinstance(event, dict) for event in events):
             raise ValueError("an event is no object")
         self._recent.restore(events)
-        self._tell(self._monitor.load(clients, saved_ns, final, self._clocks()))
+        self._tell(self._monitor.load(dumped(pages), saved_ns, final, self._clocks()))
 
     # For those who look after the monitor.
 
-    def read(self) -> Monitor:
+    def read(self) -> Reading:
         """Everything that is counted."""
-        return self._monitor
+        return Reading.of(self._monitor)
 
     def state(self) -> str:
         """``ok``, or why no judgement comes from here now."""
         if self.draining:
             return "draining"
         return "blind" if self._monitor.sight.blind else "ok"
+
+
+def dumped(pages: Iterable[bytes]) -> list[Any]:
+    """Read the clients of some pages. Raises: ValueError: a page is none."""
+    try:
+        return [client for page in pages for client in msgspec.msgpack.decode(page)]
+    except TypeError as error:
+        raise ValueError(f"no page of clients: {error}") from error

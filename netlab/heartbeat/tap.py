@@ -137,7 +137,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         for event in events:
             sink(event)
 
-    status = Status(monitor, recent, tell, read_clocks)
+    status = Status(monitor, recent, tell, read_clocks, daemon.reactor)
     protocols: list[MonitorProtocol] = []
     services: list[UDPService] = []
     judge = Judge(daemon.reactor, monitor, tell)
@@ -146,7 +146,7 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
         services.append(UDPService(address, protocols[-1], daemon.reactor, MonitorPort))
         services[-1].setServiceParent(daemon)
     if options["web"] is not None:
-        answers: list[Answer] = [API(status, daemon.reactor), Admin(status, heartbeat_metrics), page]
+        answers: list[Answer] = [API(status), Admin(status, heartbeat_metrics), page]
         factory = HTTPFactory(daemon.reactor, answers, max_connections=MAX_CONNECTIONS)
         daemon.listen_tcp(options["web"], factory, option="--web")
     if options["store"] is not None:

@@ -14,19 +14,17 @@ name of one's own our address: a POST has to name an address, or ``localhost``, 
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 
+from netlab.errors import NetlabError
 from netlab.http import respond
 from netlab.http.message import Answer, Fields, Request, Response
 
-SLICE = 64  # clients told of at a time, or where there are many, a 256th of them: at most a few ms
-TURNS = 256
 _ACTION = re.compile(r"/api/clients/([^/]{1,600})/([a-z]+)")
 _HOST = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]*)?|([^:\[\]]+)(?::[0-9]*)?")
 _NO_STORE = ("Cache-Control", "no-store")
@@ -36,30 +34,36 @@ _JSON = Fields((("Content-Type", "application/json"), respond.NOSNIFF, _NO_STORE
 class View(Protocol):
     """What is known of the clients."""
 
-    def clients(self) -> Iterable[Any]:
-        """All of them."""
+    def parts(self) -> Awaitable[Sequence[bytes]]:
+        """
+        All of them as JSON objects with commas between, in some parts that are not empty.
 
-    def rows(self, clients: Sequence[Any]) -> list[dict[str, Any]]:
-        """What there is to tell of some of them, now."""
+        Raises:
+            OutOfReach: not all of them can be told of now.
+        """
 
     def events(self) -> Sequence[Any]:
         """The last thousand events, as JSON has them, the oldest first."""
 
-    def act(self, action: str, identity: str) -> str:
+    def act(self, action: str, identity: str) -> Awaitable[str]:
         """
         Do what is asked with that client; the result is its state from now on.
 
         Raises:
             KeyError: there is no such client.
+            OutOfReach: that cannot be done now.
         """
+
+
+class OutOfReach(NetlabError):
+    """Who knows of the clients does not answer."""
 
 
 class API:
     """Answer what begins with ``/api/``; every other path is somebody else's."""
 
-    def __init__(self, view: View, clock: Any) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
-        self._clock = clock
         self._building = False
         self._waiting: list[Deferred[tuple[bytes, ...]]] = []
         self._pages: dict[str, Answer] = {"/api/clients": self._clients, "/api/events": self._events}
@@ -85,7 +89,10 @@ class API:
 
     @staticmethod
     async def _respond(waiting: Deferred[tuple[bytes, ...]]) -> Response:
-        return Response(200, _JSON, await waiting)
+        try:
+            return Response(200, _JSON, await waiting)
+        except OutOfReach as error:
+            return respond.error(503, f"{error}.", _NO_STORE)
 
     async def _build(self) -> None:
         """
@@ -114,20 +121,15 @@ class API:
                 one.callback(parts)
 
     async def _parts(self) -> tuple[bytes, ...]:
-        """The body, made a slice at a time, so that beats are read and judged meanwhile."""
-        clients = list(self._view.clients())
         parts = [b'{"clients":[']
-        size = max(SLICE, len(clients) // TURNS)
-        for start in range(0, len(clients), size):
-            await deferLater(self._clock, 0)
-            rows = self._view.rows(clients[start : start + size])
-            parts.append((b"," if start else b"") + msgspec.json.encode(rows)[1:-1])
+        for part in await self._view.parts():
+            parts += [b",", part] if len(parts) > 1 else [part]
         return (*parts, b"]}\n")
 
     def _events(self, request: Request) -> Response:
         return _json({"events": list(self._view.events())})
 
-    def _act(self, request: Request, quoted: str, action: str) -> Response:
+    async def _act(self, request: Request, quoted: str, action: str) -> Response:
         if request.method != "POST":
             return respond.error(405, "This is done by POST.", ("Allow", "POST"), _NO_STORE)
         if request.fields.get("x-netlab") is None or not _is_address(request.fields.get("host") or ""):
@@ -136,9 +138,11 @@ class API:
             )
         identity = unquote(quoted)
         try:
-            state = self._view.act(action, identity)
+            state = await self._view.act(action, identity)
         except KeyError:
             return respond.error(404, "There is no such client.", _NO_STORE)
+        except OutOfReach as error:
+            return respond.error(503, f"{error}.", _NO_STORE)
         return _json({"id": identity, "state": state})
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
@@ -10,31 +11,34 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.clocks import Instant
 from netlab.daemon import StartRefused
-from netlab.heartbeat.checkpoint import SLICE, TURNS, Checkpointer
+from netlab.heartbeat.checkpoint import Checkpointer
+from netlab.heartbeat.slices import SLICE, TURNS, in_slices
 from netlab.heartbeat.store import Checkpoint, StoreError
 
 
 class Memory:
     """Clients that are numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.known: dict[int, int] = {}
         self.happened: list[str] = []
         self.saved_ns = 0
         self.final = False
         self.dumps = 0
 
-    def clients(self) -> Iterable[int]:
-        return self.known.values()
+    async def pages(self, within: float | None) -> list[bytes]:
+        def write(clients: Sequence[int]) -> bytes:
+            self.dumps += len(clients)
+            return msgspec.msgpack.encode([(client, 2**64 - 1) for client in clients])
 
-    def dump(self, clients: Sequence[int]) -> list[tuple[int, int]]:
-        self.dumps += len(clients)
-        return [(client, 2**64 - 1) for client in clients]
+        return await in_slices(self.clock, list(self.known.values()), write, within)
 
     def events(self) -> Sequence[str]:
         return self.happened
 
-    def load(self, clients: Iterable[Any], events: Iterable[Any], saved_ns: int, final: bool) -> None:
+    def load(self, pages: Sequence[bytes], events: Iterable[Any], saved_ns: int, final: bool) -> None:
+        clients = [client for page in pages for client in msgspec.msgpack.decode(page)]
         self.known = {int(number): number for number, _ in clients}
         self.happened = list(events)
         self.saved_ns, self.final = saved_ns, final
@@ -73,7 +77,7 @@ class CheckpointerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.disk = Disk()
-        self.memory = Memory()
+        self.memory = Memory(self.clock)
         self.service = self.make()
         self.logged: list[Any] = []
         globalLogPublisher.addObserver(self.logged.append)
@@ -92,7 +96,7 @@ class CheckpointerTests(SynchronousTestCase):
         self.service.startService()
         self.successResultOf(self.service.stopService())
         self.assertTrue(self.disk.closed)
-        before, self.memory = self.memory, Memory()
+        before, self.memory = self.memory, Memory(self.clock)
         again = self.make()
         again.startService()
         self.assertEqual(self.memory.known, before.known)
@@ -107,7 +111,8 @@ class CheckpointerTests(SynchronousTestCase):
             with self.subTest(count=count):
                 self.memory.known = {number: number for number in range(count)}
                 self.memory.dumps = 0
-                self.clock, self.disk = Clock(), Disk()
+                self.clock = self.memory.clock = Clock()
+                self.disk = Disk()
                 self.service = self.make()
                 self.service.startService()
                 self.clock.advance(4.9)
@@ -170,10 +175,15 @@ class CheckpointerTests(SynchronousTestCase):
         """A client that cannot be written down does not end the saving."""
         self.memory.known = {1: 1}
         self.service.startService()
-        self.patch(self.memory, "dump", lambda clients: [1 // 0])
+        pages = self.memory.pages
+
+        def broken(within: float | None) -> Any:
+            raise ZeroDivisionError
+
+        self.patch(self.memory, "pages", broken)
         self.clock.advance(5)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.patch(self.memory, "dump", lambda clients: clients)
+        self.patch(self.memory, "pages", pages)
         self.clock.pump([5, 0.1])
         self.assertEqual(self.disk.saves, 1)
         self.successResultOf(self.service.stopService())

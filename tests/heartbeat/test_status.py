@@ -1,9 +1,12 @@
 """What is told of the monitor: rows, actions, checkpoints, metrics, and a page."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from netlab.clocks import Instant
@@ -14,7 +17,8 @@ from netlab.heartbeat.metrics import heartbeat_metrics
 from netlab.heartbeat.monitor import Monitor, Policy
 from netlab.heartbeat.page import page
 from netlab.heartbeat.sinks import Recent, fan_out
-from netlab.heartbeat.status import Status
+from netlab.heartbeat.slices import SLICE
+from netlab.heartbeat.status import Status, dumped
 from netlab.http.admin import Admin
 from netlab.http.message import Request, Response
 
@@ -27,6 +31,7 @@ class StatusTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.now = 100.0
+        self.clock = Clock()
         self.recent = Recent()
         self.monitor = Monitor(Policy(Fixed(5.0)))
         self.status = self.make(self.monitor, self.recent)
@@ -39,7 +44,7 @@ class StatusTests(SynchronousTestCase):
                 sink(event)
 
         self.tell = tell
-        return Status(monitor, recent, tell, self.clocks)
+        return Status(monitor, recent, tell, self.clocks, self.clock)
 
     def clocks(self) -> Instant:
         return Instant(self.now, WALL * 10**9 + round((self.now - 100) * 1e9))
@@ -51,6 +56,12 @@ class StatusTests(SynchronousTestCase):
         for _ in range(300):
             self.now += 0.05
             self.tell(self.monitor.expire(self.clocks()))
+
+    def finish(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        done = Deferred.fromCoroutine(coroutine)
+        while not done.called:
+            self.clock.advance(0.1)
+        return self.successResultOf(done)
 
     def row(self) -> dict[str, Any]:
         (row,) = self.status.rows(list(self.status.clients()))
@@ -88,10 +99,9 @@ class StatusTests(SynchronousTestCase):
     def test_act(self) -> None:
         """An action tells the state that follows; who is nobody is refused."""
         self.beat(f"Heartbeat 1 {WALL}.000000 id=web-1")
-        self.assertEqual(self.status.act("pause", "web-1"), "paused")
-        self.assertEqual(self.status.act("resume", "web-1"), "up")
-        self.assertEqual(self.status.act("maintenance", "web-1"), "maintenance")
-        self.assertRaises(KeyError, self.status.act, "pause", "nobody")
+        for action, state in (("pause", "paused"), ("resume", "up"), ("maintenance", "maintenance")):
+            self.assertEqual(self.finish(self.status.act(action, "web-1")), state)
+        self.failureResultOf(Deferred.fromCoroutine(self.status.act("pause", "nobody")), KeyError)
         self.assertEqual(
             [event["state"] for event in self.status.events()], ["up", "paused", "up", "maintenance"]
         )
@@ -99,14 +109,29 @@ class StatusTests(SynchronousTestCase):
     def test_checkpoint(self) -> None:
         """What was written down is there after a restart, the events too."""
         self.beat(f"Heartbeat 1 {WALL}.000000 id=web-1")
-        dumps = self.status.dump(list(self.status.clients()))
+        pages = self.finish(self.status.pages(None))
         before, events = self.row(), self.status.events()
         self.monitor, self.recent = Monitor(Policy(Fixed(5.0))), Recent()
         self.status = self.make(self.monitor, self.recent)
-        self.status.load(dumps, events, WALL * 10**9, True)
+        self.status.load(pages, events, WALL * 10**9, True)
         self.assertEqual(self.row()["beats"], before["beats"])
         self.assertEqual([event["event"] for event in self.status.events()], ["state", "restored"])
-        self.assertRaises(ValueError, self.status.load, [], [1], WALL * 10**9, True)
+        for wrong in (([], [1]), ([b"\5"], []), ([b"\x91\1"], []), ([b"x\1"], [])):
+            self.assertRaises(ValueError, self.status.load, *wrong, WALL * 10**9, True)
+
+    def test_many(self) -> None:
+        """Many are told of, and written down, a slice at a time: all of them, once."""
+        for number in range(3 * SLICE + 1):
+            self.beat(f"Heartbeat 1 {WALL}.000000 id=web-{number}")
+        parts = Deferred.fromCoroutine(self.status.parts())
+        pages = Deferred.fromCoroutine(self.status.pages(4.0))
+        for _ in range(3):
+            self.assertFalse(pages.called)
+            self.clock.advance(0.02)
+        rows = json.loads(b"[" + b",".join(self.successResultOf(parts)) + b"]")
+        names = [f"web-{number}" for number in range(3 * SLICE + 1)]
+        self.assertEqual([row["id"] for row in rows], names)
+        self.assertEqual([key for key, *_ in dumped(self.successResultOf(pages))], names)
 
     def test_health(self) -> None:
         """A monitor that is blind, or is about to stop, is not well."""

@@ -1,39 +1,46 @@
 """The monitor's JSON: what a program reads of clients and events, and what it may have done to them."""
 
 import json
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
-from netlab.heartbeat.web import API, SLICE
+from netlab.heartbeat.slices import SLICE, in_slices
+from netlab.heartbeat.web import API, OutOfReach
 from netlab.http.message import Fields, Request, Response
 
 
 class View:
     """Clients that are numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.count = 3
         self.asked: list[int] = []
         self.acts: list[tuple[str, str]] = []
-        self.broken = False
+        self.broken: Exception | None = None
 
-    def clients(self) -> Iterator[int]:
-        return iter(range(self.count))
+    async def parts(self) -> list[bytes]:
+        def write(clients: Sequence[int]) -> bytes:
+            rows = [{"id": str(number), "delay": None} for number in clients]
+            return json.dumps(rows)[1:-1].encode()
 
-    def rows(self, clients: Sequence[int]) -> list[dict[str, Any]]:
-        self.asked.append(len(clients))
-        if self.broken:
-            raise ZeroDivisionError
-        return [{"id": str(number), "delay": None} for number in clients]
+        count = self.count
+        self.asked.append(count)
+        if self.broken is not None:
+            raise self.broken
+        await deferLater(self.clock, 0)
+        return await in_slices(self.clock, range(count), write, 0.0)
 
     def events(self) -> Sequence[Any]:
         return ({"event": "up"}, {"event": "down"})
 
-    def act(self, action: str, identity: str) -> str:
+    async def act(self, action: str, identity: str) -> str:
+        if self.broken is not None:
+            raise self.broken
         if identity == "nobody":
             raise KeyError(identity)
         self.acts.append((action, identity))
@@ -59,11 +66,13 @@ class APITests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Turns()
-        self.view = View()
-        self.api = API(self.view, self.clock)
+        self.view = View(self.clock)
+        self.api = API(self.view)
 
     def ask(self, target: str, method: str = "GET", *fields: tuple[str, str]) -> Response:
         response = self.api(Request(method, target, (1, 1), Fields(fields)))
+        if isinstance(response, Awaitable):
+            return self.successResultOf(Deferred.fromCoroutine(response))  # type: ignore[arg-type]
         assert isinstance(response, Response)
         return response
 
@@ -90,16 +99,6 @@ class APITests(SynchronousTestCase):
                 self.assertEqual(response.fields.get("content-type"), "application/json")
                 self.assertEqual(response.fields.get("cache-control"), "no-store")
 
-    def test_slices(self) -> None:
-        """No turn of the loop makes more than one slice."""
-        self.view.count = 10 * SLICE
-        asked = self.ask_later()
-        for number in range(10):
-            self.assertNoResult(asked)
-            self.assertEqual(len(self.view.asked), number)
-            self.clock.turn()
-        self.successResultOf(asked)
-
     def test_many_ask(self) -> None:
         """Those who ask while an answer is made share the next one, so that they cost no more."""
         first = self.ask_later()
@@ -116,14 +115,24 @@ class APITests(SynchronousTestCase):
 
     def test_mistake(self) -> None:
         """A mistake reaches all who wait, and not those who ask later."""
-        self.view.broken = True
-        asked = [self.ask_later(), self.ask_later()]
+        asked = [self.ask_later() for _ in range(3)]
         asked[1].cancel()
         self.failureResultOf(asked[1])
-        self.clock.turn()
-        self.failureResultOf(asked[0], ZeroDivisionError)
-        self.view.broken = False
+        self.view.broken = ZeroDivisionError()
+        self.finish(asked[0])
+        self.failureResultOf(asked[2], ZeroDivisionError)
+        self.view.broken = None
         self.assertEqual(len(content(self.finish(self.ask_later()))["clients"]), 3)
+
+    def test_out_of_reach(self) -> None:
+        """Where clients cannot be told of now, 503 says so."""
+        self.view.broken = OutOfReach("worker 2 does not answer")
+        response = self.finish(self.ask_later())
+        self.assertEqual(response.status, 503)
+        assert isinstance(response.body, bytes)
+        self.assertIn(b"worker 2 does not answer.", response.body)
+        fields = (("X-Netlab", "1"), ("Host", "localhost"))
+        self.assertEqual(self.ask("/api/clients/a/pause", "POST", *fields).status, 503)
 
     def test_events(self) -> None:
         """The events, in their order."""
