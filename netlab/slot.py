@@ -11,12 +11,12 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger
+from twisted.logger import FileLogObserver, Logger, eventAsText, globalLogBeginner
 from twisted.python.failure import Failure
 
 from netlab.channel import Lines
@@ -214,3 +214,12 @@ def spawn_worker(
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def log_to(stream: TextIO) -> None:
+    """Log, in a worker, without the time, which the parent adds."""
+
+    def line(event: Any) -> str:
+        return eventAsText(event, includeTimestamp=False, includeSystem=False) + "\n"
+
+    globalLogBeginner.beginLoggingTo([FileLogObserver(stream, line)])

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.abstract import isIPv6Address
@@ -27,6 +28,7 @@ from netlab.tcp import queue_length
 
 _log = Logger()
 
+_FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
 SPREADS = sys.platform == "linux"  # elsewhere SO_REUSEPORT gives all connections to one of the sockets
 
 
@@ -103,31 +105,61 @@ class SharingReactor(_StandIn):
 
 
 def _listen(port: int, backlog: int, interface: str, count: int) -> list[socket.socket]:
-    """Make *count* sockets on one address. Raises: OSError: somebody else uses it."""
-    family = socket.AF_INET6 if isIPv6Address(interface) else socket.AF_INET
-    address: Any = interface, port
-    if family == socket.AF_INET6:  # for the zone of a link-local address
-        address = socket.getaddrinfo(interface, port, family, socket.SOCK_STREAM)[0][4]
-    sockets: list[socket.socket] = []
+    """Make *count* sockets that listen on one address. Raises: OSError: somebody else uses it."""
+    sockets = bind_together(socket.SOCK_STREAM, interface, port, count)
     try:
-        for _ in range(count):
-            one = socket.socket(family, socket.SOCK_STREAM)
-            sockets.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if len(sockets) > 1:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            one.bind(address)
-            # The first is bound without, so that an address in use is refused, another daemon's of ours too.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            address = one.getsockname()  # with the number that port 0 stands for
         for one in sockets:
-            one.setblocking(False)
             one.listen(queue_length(backlog))
     except OSError:
         for one in sockets:
             one.close()
         raise
     return sockets
+
+
+def bind_together(
+    kind: socket.SocketKind, interface: str, port: int, count: int, queue: int = 0
+) -> list[socket.socket]:
+    """
+    Bind *count* sockets of TCP or UDP to one address, for the kernel to spread over them what comes.
+
+    *queue*: octets that each may have waiting, where the system allows as much; 0: as is usual.
+
+    Raises:
+        OSError: somebody else uses the address.
+    """
+    family = socket.AF_INET6 if isIPv6Address(interface) else socket.AF_INET
+    address: Any = interface, port
+    if family == socket.AF_INET6:  # for the zone of a link-local address
+        address = socket.getaddrinfo(interface, port, family, kind)[0][4]
+    sockets: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            one = socket.socket(family, kind)
+            sockets.append(one)
+            one.setblocking(False)
+            if kind == socket.SOCK_STREAM:  # in UDP it would let others take the address
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if queue:
+                lengthen_queue(one, queue)
+            if len(sockets) > 1:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            one.bind(address)
+            # The first is bound without, so that an address in use is refused, another daemon's of ours too.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            address = one.getsockname()  # with the number that port 0 stands for
+    except OSError:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets
+
+
+def lengthen_queue(one: socket.socket, octets: int) -> None:
+    """Let so much wait to be received, or as much as the system allows."""
+    for option in (socket.SO_RCVBUF, *([_FORCED] if sys.platform == "linux" else [])):
+        with suppress(OSError):  # the system's limit will have to do
+            one.setsockopt(socket.SOL_SOCKET, option, octets)
 
 
 class AdoptingReactor(_StandIn):

@@ -22,15 +22,15 @@ LAYERS = {
     " heartbeat.circle heartbeat.entry heartbeat.ledger heartbeat.monitor heartbeat.pace heartbeat.report"
     " heartbeat.window heartbeat.config heartbeat.page heartbeat.style"
     " heartbeat.states heartbeat.events heartbeat.wheel heartbeat.detector heartbeat.arrivals"
-    " heartbeat.client heartbeat.sight",
+    " heartbeat.client heartbeat.sight heartbeat.fleet",
     3: "batches keys lines slot tcp sockets udp options daemon testing machines stamps timer clocksync"
     " http.admin http.body http.client http.deadline http.factory http.files"
     " http.connection http.decode http.dial http.download http.pool http.tls"
     " http.log http.resources http.server http.site http.slot http.workers"
     " ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server heartbeat.store"
     " heartbeat.checkpoint heartbeat.metrics heartbeat.sinks heartbeat.status heartbeat.web heartbeat.judge"
-    " heartbeat.slices",
-    4: "http.tap http.worker ping.tap heartbeat.tap clients.running clients.show clients.http"
+    " heartbeat.slices heartbeat.steering heartbeat.channel heartbeat.slot heartbeat.workers",
+    4: "http.tap http.worker ping.tap heartbeat.tap heartbeat.worker clients.running clients.show clients.http"
     " clients.heartbeat clients.ping clients.live clients.picture clients.__main__",
 }
 LAYER = {f"netlab.{name}": layer for layer, names in LAYERS.items() for name in names.split()}

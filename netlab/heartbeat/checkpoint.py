@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from netlab.clocks import Clocks, read_clocks
 from netlab.daemon import StartRefused
-from netlab.heartbeat.store import Checkpoint, Store, StoreError
+from netlab.heartbeat.store import Checkpoint, Nowhere, Store, StoreError
 
 EVERY = 5.0  # seconds from one checkpoint to the next
 SPREAD = 0.8  # part of the time between two checkpoints that the writing down is spread over
@@ -57,7 +57,7 @@ class Checkpointer(Service):
     def __init__(
         self,
         reactor: Any,
-        store: Store,
+        store: Store | Nowhere,
         memory: Memory,
         *,
         every: float = EVERY,

@@ -164,3 +164,21 @@ class Restored(Event):
 
     def _figures(self) -> dict[str, Any]:
         return {"clients": self.clients, "away": self.away, "clean": self.final}
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Event):
+    """An event as another process has told it: in the words of JSON, and in lines for people."""
+
+    kind: ClassVar[str] = "told"
+
+    worthy: bool
+    figures: dict[str, Any]
+    lines: tuple[str, ...]
+
+    @property
+    def notable(self) -> bool:
+        return self.worthy
+
+    def as_dict(self) -> dict[str, Any]:
+        return self.figures

@@ -33,6 +33,7 @@ from netlab.heartbeat.events import (
     Restored,
     Sighted,
 )
+from netlab.heartbeat.fleet import Fleet, Part, alone
 from netlab.heartbeat.ledger import Ledger
 from netlab.heartbeat.sight import EVERYBODY, Sight
 from netlab.heartbeat.signing import Keyring
@@ -73,12 +74,23 @@ class Policy:
             raise ValueError("there has to be room for a client")
 
 
+class NotOurs(Exception):
+    """A beat of a client, by identity or else address, that another monitor owns."""
+
+    def __init__(self, identity: str | None, address: Address) -> None:
+        super().__init__(identity, address)
+        self.identity = identity
+        self.address = address
+
+
 class Monitor:
     """
     Watch clients by *policy*.
 
     *rules* says what its owner says of a client, None of a stranger; *keyring* has the keys of signed
-    ones. With *wants_beats* every beat makes an event, else only what is worth a word.
+    ones. With *wants_beats* every beat makes an event, else only what is worth a word. Where several
+    monitors share the clients, *fleet* knows of the others, and *owns* says whether one of an identity,
+    or else address, is ours.
     """
 
     def __init__(
@@ -87,6 +99,8 @@ class Monitor:
         keyring: Keyring | None = None,
         rules: Rules | None = None,
         wants_beats: bool = False,
+        fleet: Fleet | None = None,
+        owns: Callable[[str | None, Address | None], bool] | None = None,
     ) -> None:
         self.policy = policy
         self.wants_beats = wants_beats
@@ -94,6 +108,9 @@ class Monitor:
         self.beats = 0  # of all clients together, late and duplicate ones included
         self.unverified = 0  # wrong signatures that were let pass (receive-only)
         self.refused: Counter[str] = Counter()  # datagrams by reason
+        self._fleet = fleet or alone()
+        self._others = self._fleet.others()
+        self._owns = owns
         self._keyring = keyring
         self._rules = rules or (lambda identity, address: None)
         self._clients: dict[str | Address, Client] = {}
@@ -113,6 +130,7 @@ class Monitor:
 
         Raises:
             WireError: it is no heartbeat, its signature is wrong or missing, or there is no room for it.
+            NotOurs: it is of a client that another monitor owns.
         """
         try:
             beat = wire.decode(datagram)
@@ -242,6 +260,8 @@ class Monitor:
     def _admit(
         self, key: str | Address, beat: wire.Beat, peer: Address, verified: bool, now: Instant
     ) -> Client:
+        if self._owns is not None and not self._owns(beat.id, peer):
+            raise NotOurs(beat.id, peer)
         rule = self._rules(beat.id, peer)
         if rule is None and not self.policy.admit_unknown:
             self.refused["unknown"] += 1
@@ -252,7 +272,7 @@ class Monitor:
         if self._sources[peer[0]] >= self.policy.max_per_source:
             self.refused["source"] += 1
             raise WireError(f"{self.policy.max_per_source} clients come from that address already")
-        if len(self._clients) >= self.policy.max_clients:
+        if len(self._clients) + self._others.clients >= self.policy.max_clients:
             if not self._gone:
                 self.refused["room"] += 1
                 raise WireError(f"no room: {self.policy.max_clients} clients are alive already")
@@ -317,6 +337,8 @@ class Monitor:
         """
         events: list[Event] = []
         sight = self.sight
+        self._fleet.tell(Part(self._heard, len(self._clients), self._alive))
+        self._others = self._fleet.others()
         moment = now.monotonic if read_until is None else read_until
         stalled = sight.stall(now)
         stepped = sight.step(now)
@@ -327,7 +349,7 @@ class Monitor:
             events.append(self._blinded(f"the monitor itself was held up for {stalled:.3f} s", stalled, now))
         elif behind:
             events.append(self._blinded(f"its own queue is read {behind:.3f} s too late", behind, now))
-        seconds = sight.regain(now.monotonic, self._heard)
+        seconds = sight.regain(now.monotonic, max(self._heard, self._others.heard))
         if seconds is not None:
             events.append(Sighted(now.wall_ns, seconds))
         if not sight.blind:
@@ -381,7 +403,8 @@ class Monitor:
         elif self._nobody_is_heard(client, began):
             self.sight.everybody_silent(now.monotonic)
             self._wheel.put(client, moment + STEP)
-            yield self._blinded(f"not one of {self._alive} clients is heard any more", 0.0, now)
+            alive = self._alive + self._others.alive
+            yield self._blinded(f"not one of {alive} clients is heard any more", 0.0, now)
         else:
             client.deadline = began + client.patience
             gone = moment - client.heard
@@ -398,7 +421,8 @@ class Monitor:
         self._look_again(client, moment)
 
     def _nobody_is_heard(self, client: Client, began: float) -> bool:
-        return self._alive >= EVERYBODY and self._heard <= began + max(client.interval, STEP)
+        heard = max(self._heard, self._others.heard)
+        return self._alive + self._others.alive >= EVERYBODY and heard <= began + max(client.interval, STEP)
 
     def _look_again(self, client: Client, now: float) -> None:
         interval = client.interval
@@ -413,7 +437,7 @@ class Monitor:
     def _reckon(self, client: Client) -> None:
         """Ask the detector: the more seldom the longer a client is known, since its signs change slowly."""
         beats = client.ledger.beats
-        client.patience = client.detector.patience(client.signs(len(self._clients)))
+        client.patience = client.detector.patience(client.signs(len(self._clients) + self._others.clients))
         client.judge_at = beats + min(beats, RECKON)
 
     # States.
@@ -472,6 +496,8 @@ class Monitor:
     def expect(self, identity: str, rule: ClientRule, now: Instant) -> None:
         """Watch for a client by its *identity* though it was never heard; it is down if it is not in time."""
         if identity in self._clients or len(self._clients) >= self.policy.max_clients:
+            return
+        if self._owns is not None and not self._owns(identity, None):
             return
         client = self._add(identity, None, rule, now)
         self._reckon(client)

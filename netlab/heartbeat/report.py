@@ -14,6 +14,7 @@ from netlab.heartbeat.events import (
     Moved,
     Restored,
     Sighted,
+    Told,
 )
 from netlab.heartbeat.states import State
 
@@ -38,6 +39,8 @@ def event_lines(event: Event, beats: bool = False) -> Iterator[str]:
                 yield f"{client} has moved from {address_text(before)} to {address_text(peer)}"
         case Blinded(cause=cause, clients=clients):
             yield f"blind: {cause}; none of {clients} live clients is called down because of it"
+        case Told(lines=lines):
+            yield from lines
         case Sighted(seconds=seconds):
             yield f"judging again, after {seconds:.3f} s: every client has its whole deadline from now on"
         case ClockStepped(seconds=seconds):

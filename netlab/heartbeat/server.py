@@ -1,9 +1,7 @@
 """`MonitorProtocol`: the monitor on a UDP port, which hands it whole batches of datagrams."""
 
 import socket
-import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from itertools import repeat
 from typing import Any
 
@@ -19,16 +17,16 @@ from netlab.errors import WireError
 from netlab.heartbeat.detector import Fixed
 from netlab.heartbeat.events import Event
 from netlab.heartbeat.judge import Judge
-from netlab.heartbeat.monitor import Monitor, Policy
+from netlab.heartbeat.monitor import Monitor, NotOurs, Policy
 from netlab.heartbeat.report import event_lines
 from netlab.heartbeat.wire import MAX_LINE
+from netlab.sockets import lengthen_queue
 from netlab.udp import BATCH, DatagramPort, drops
 
 BUSY = 50  # datagrams from one judgement to the next: 1,000 a second
 REST = 0.002  # seconds; beats that come within so little of each other count as of one moment
 LONGEST = MAX_LINE + 1  # octets read of a datagram: what is cut off is too long anyway
 QUEUE = 67_108_864  # octets of the receive queue: 80,000 beats may come at one moment
-_FORCED = 33  # SO_RCVBUFFORCE (socket(7)): past the system's limit, for those who may
 
 
 class MonitorPort(DatagramPort):
@@ -49,9 +47,7 @@ class MonitorPort(DatagramPort):
 
     def createInternetSocket(self) -> socket.socket:
         udp = super().createInternetSocket()
-        for option in (socket.SO_RCVBUF, *([_FORCED] if sys.platform == "linux" else [])):
-            with suppress(OSError):  # the system's limit will have to do
-                udp.setsockopt(socket.SOL_SOCKET, option, QUEUE)
+        lengthen_queue(udp, QUEUE)
         return udp
 
     def drops(self) -> int:
@@ -131,7 +127,8 @@ class MonitorProtocol(DatagramProtocol):
     *sink* takes each event; without one they are logged, ordinary beats only with *log_beats*.
     Deadlines are judged on the monotonic clock by a `LoopingCall` on *clock*, which should be
     monotonic as well (see `netlab.clocks.run_monotonic`). *monitor* is made for one fixed *timeout*
-    unless it is given; protocols that share one share its *judge* too.
+    unless it is given; protocols that share one share its *judge* too. *pass_on* takes what another
+    monitor owns, with when it came.
     """
 
     noisy = False
@@ -147,6 +144,7 @@ class MonitorProtocol(DatagramProtocol):
         clocks: Clocks = read_clocks,
         monitor: Monitor | None = None,
         judge: Judge | None = None,
+        pass_on: Callable[[NotOurs, bytes, Instant], object] | None = None,
     ) -> None:
         if timeout <= 0:
             raise ValueError("timeout is more than 0 seconds")
@@ -159,6 +157,7 @@ class MonitorProtocol(DatagramProtocol):
         self._log_beats = log_beats
         self._port: Any = None
         self._judge = judge or Judge(clock, self.monitor, self.tell, clocks)
+        self._pass_on = pass_on or (lambda other, datagram, arrival: None)
 
     def startProtocol(self) -> None:
         self._port = self.transport  # which is taken from us before we hear that it closes
@@ -182,6 +181,9 @@ class MonitorProtocol(DatagramProtocol):
                 events = receive(datagram, peer, now)
             except WireError as refusal:
                 self._refuse(peer, refusal)
+                continue
+            except NotOurs as other:
+                self._pass_on(other, datagram, now)
                 continue
             except Exception:
                 self.log.failure("a datagram from {peer} was not understood", peer=address_text(peer))

@@ -52,7 +52,7 @@ class Paced:
         self._monotonic = monotonic
         self._events: deque[Event] = deque()
         self._left_out = 0
-        self._closed = False
+        self._closed = self._paused = False
         self._call: Any = None
 
     def __call__(self, event: Event) -> None:
@@ -62,8 +62,16 @@ class Paced:
             self._left_out += 1
             return
         self._events.append(event)
-        if self._call is None:
-            self._call = self._clock.callLater(0, self._turn)
+        self._go_on(0)
+
+    def pause(self) -> None:
+        """Hand on nothing until `resume`: who takes the events cannot keep up."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Go on."""
+        self._paused = False
+        self._go_on(0)
 
     def close(self) -> None:
         """Hand on what waits now, and nothing that comes later."""
@@ -75,9 +83,13 @@ class Paced:
 
     def _turn(self) -> None:
         self._call = None
-        self._hand_on(self._monotonic() + TURN)
-        if self._events:
-            self._call = self._clock.callLater(REST, self._turn)
+        if not self._paused:
+            self._hand_on(self._monotonic() + TURN)
+        self._go_on(REST)
+
+    def _go_on(self, delay: float) -> None:
+        if self._events and self._call is None and not self._paused:
+            self._call = self._clock.callLater(delay, self._turn)
 
     def _hand_on(self, until: float) -> None:
         while self._events:

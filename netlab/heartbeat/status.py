@@ -153,6 +153,10 @@ class Status:
         """Everything that is counted."""
         return Reading.of(self._monitor)
 
+    def drain(self) -> None:
+        """The monitor is about to stop."""
+        self.draining = True
+
     def state(self) -> str:
         """``ok``, or why no judgement comes from here now."""
         if self.draining:

@@ -202,6 +202,22 @@ class Store:
         return page
 
 
+class Nowhere:
+    """A store that keeps nothing."""
+
+    def __str__(self) -> str:
+        return "none"
+
+    def open(self) -> None:
+        """There is nothing from before."""
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 _ADVICE = "move it away, or give --store another file or none"
 
 

@@ -2,32 +2,37 @@
 
 import gc
 import os
+import socket
+import sys
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.python import usage
 
 from netlab import options as coerce
 from netlab.arguments import Address, address_text, whole
-from netlab.clocks import read_clocks
+from netlab.clocks import Instant, read_clocks
 from netlab.daemon import Daemon
 from netlab.heartbeat import config
 from netlab.heartbeat.checkpoint import Checkpointer
 from netlab.heartbeat.detector import Detector, Fixed, Signs, make_detector
 from netlab.heartbeat.events import Event
+from netlab.heartbeat.fleet import Fleet
 from netlab.heartbeat.judge import Judge
 from netlab.heartbeat.metrics import heartbeat_metrics
-from netlab.heartbeat.monitor import REPLIES, Monitor, Policy
+from netlab.heartbeat.monitor import REPLIES, Monitor, NotOurs, Policy
 from netlab.heartbeat.page import page
 from netlab.heartbeat.server import MonitorPort, MonitorProtocol
 from netlab.heartbeat.signing import Keyring
 from netlab.heartbeat.sinks import JSONLines, LogSink, Paced, Recent, Sink, fan_out
 from netlab.heartbeat.status import Status
-from netlab.heartbeat.store import Store, check_url
+from netlab.heartbeat.store import Nowhere, Store, check_url
 from netlab.heartbeat.web import API
+from netlab.heartbeat.workers import Workers
 from netlab.http.admin import Admin
 from netlab.http.factory import HTTPFactory
 from netlab.http.message import Answer
@@ -70,9 +75,23 @@ class Options(coerce.UDPOptions):
         ],
         ["store", None, "sqlite:///heartbeat.sqlite", "Where clients are remembered: a URL, or none."],
         ["web", None, "8081", "Endpoint or port of the API and its page, or off."],
+        [
+            "workers",
+            None,
+            1,
+            "Processes that watch, each its own part of the clients.",
+            coerce.workers,
+        ],
         ["events", None, None, "Append each event to this file, as a JSON object a line; - is the output."],
     ]
     optFlags = [["log-beats", None, "Log each beat with its time difference."]]
+
+    words: Sequence[str] = ()
+    """The command line, as a worker is to have it."""
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        self.words = sys.argv[1:] if options is None else list(options)
+        super().parseOptions(options)
 
     def opt_listen(self, text: str) -> None:
         """
@@ -91,6 +110,8 @@ class Options(coerce.UDPOptions):
         super().postOptions()
         if self["reply"] not in REPLIES:
             raise usage.UsageError(f"--reply is one of {', '.join(REPLIES)}, not {self['reply']!r}")
+        if self["workers"] > 1 and any(isinstance(one, socket.socket) for one in self["listen"]):
+            raise usage.UsageError("--workers needs sockets of its own: leave it out with --listen systemd:…")
         self["settings"] = (
             config.Settings() if self["config"] is None else coerce.read_config(self["config"], config.parse)
         )
@@ -118,47 +139,57 @@ class Options(coerce.UDPOptions):
 def makeService(options: Options, reactor: Any = None) -> Daemon:
     """Make the monitor's service; *reactor* None takes the process for its own."""
     daemon = Daemon("netlab-heartbeat", reactor)
-    beats = bool(options["log-beats"])
-    policy = make_policy(options)
-    settings: config.Settings = options["settings"]
-    monitor = Monitor(policy, options["keyring"], settings.rule, wants_beats=beats)
-
     recent = Recent()
-    slow: list[Sink] = [LogSink(beats)]
-    if options["events"] is not None:
-        file = LineFile(options["events"], f"{daemon.name}: --events")
-        daemon.on_hangup(file.reopen)
-        slow.append(JSONLines(file, beats))
-        _Open(file).setServiceParent(daemon)
-    paced = [Paced(one, daemon.reactor, time.monotonic) for one in slow]
-    sink = fan_out([*paced, recent])
-
-    def tell(events: Iterable[Event]) -> None:
-        for event in events:
-            sink(event)
-
-    status = Status(monitor, recent, tell, read_clocks, daemon.reactor)
-    protocols: list[MonitorProtocol] = []
-    services: list[UDPService] = []
-    judge = Judge(daemon.reactor, monitor, tell)
-    for address in options["listen"]:
-        protocols.append(MonitorProtocol(daemon.reactor, sink=sink, monitor=monitor, judge=judge))
-        services.append(UDPService(address, protocols[-1], daemon.reactor, MonitorPort))
-        services[-1].setServiceParent(daemon)
+    telling = Telling(daemon, options)
+    telling.setServiceParent(daemon)  # first, so that it is stopped last
+    sink = fan_out([*telling.sinks, recent])
+    view: Status | Workers
+    if options["workers"] > 1:
+        view = _share(daemon, options, sink, recent)
+        telling.wait_for(view.ended)
+    else:
+        view = _watch(daemon, options, sink, recent, calm=reactor is None)
     if options["web"] is not None:
-        answers: list[Answer] = [API(status), Admin(status, heartbeat_metrics), page]
+        answers: list[Answer] = [API(view), Admin(view, heartbeat_metrics), page]
         factory = HTTPFactory(daemon.reactor, answers, max_connections=MAX_CONNECTIONS)
         daemon.listen_tcp(options["web"], factory, option="--web")
-    if options["store"] is not None:
-        Checkpointer(daemon.reactor, Store(options["store"]), status).setServiceParent(daemon)
-    _Watch(monitor, settings, status, judge, paced).setServiceParent(daemon)
-    if reactor is None:
-        Calm(daemon.reactor, monitor.clients()).setServiceParent(daemon)
-    daemon.announce(
-        lambda: _promise([service.address for service in services], policy.detector),
-        lambda: _counts(monitor, protocols),
-    )
+    store = Nowhere() if options["store"] is None else Store(options["store"])
+    if options["store"] is not None or options["workers"] > 1:
+        Checkpointer(daemon.reactor, store, view).setServiceParent(daemon)
     return daemon
+
+
+def _watch(daemon: Daemon, options: Options, sink: Sink, recent: Recent, calm: bool) -> Status:
+    """Watch in this process."""
+    watching = Watching(daemon.reactor, options, sink, calm=calm)
+    status = Status(watching.monitor, recent, watching.tell, read_clocks, daemon.reactor)
+    watching.on_stop(status.drain)
+    services = [watching.listen(address) for address in options["listen"]]
+    for service in services:
+        service.setServiceParent(daemon)
+    watching.setServiceParent(daemon)
+    daemon.announce(
+        lambda: _promise([service.address for service in services], watching.monitor.policy.detector),
+        lambda: _counts(watching.monitor),
+    )
+    return status
+
+
+def _share(daemon: Daemon, options: Options, sink: Sink, recent: Recent) -> Workers:
+    """Let workers watch, on sockets that *daemon* holds for them."""
+    workers = Workers(
+        daemon.reactor,
+        options["listen"],
+        options["workers"],
+        options.words,
+        recent,
+        lambda events: [sink(event) for event in events],
+    )
+    workers.setServiceParent(daemon)
+    daemon.on_hangup(workers.hang_up)
+    detector = make_policy(options).detector
+    daemon.announce(lambda: f"{_promise(workers.addresses, detector)}, by {options['workers']} workers")
+    return workers
 
 
 def make_policy(options: Options) -> Policy:
@@ -185,58 +216,123 @@ def _promise(addresses: list[Address], detector: Detector) -> str:
     return f"on {where}: {detector.promise(Signs(0.0))}"
 
 
-def _counts(monitor: Monitor, protocols: list[MonitorProtocol]) -> str:
-    refused = sum(protocol.rejected for protocol in protocols)
+def _counts(monitor: Monitor) -> str:
+    refused = sum(monitor.refused.values())
     return f"{monitor.beats} heartbeats received, {refused} other datagrams refused"
 
 
-class _Open(Service):
-    """A file that is open while events may come."""
+class Telling(Service):
+    """Where events go that people and programs are told of: open as long as some may come."""
 
-    def __init__(self, file: LineFile) -> None:
-        self._file = file
+    def __init__(self, daemon: Daemon, options: Options) -> None:
+        beats = bool(options["log-beats"])
+        slow: list[Sink] = [LogSink(beats)]
+        self._file: LineFile | None = None
+        if options["events"] is not None:
+            self._file = LineFile(options["events"], f"{daemon.name}: --events")
+            daemon.on_hangup(self._file.reopen)
+            slow.append(JSONLines(self._file, beats))
+        self.sinks = [Paced(one, daemon.reactor, time.monotonic) for one in slow]
+        self._before: Deferred[Any] = succeed(None)
+
+    def wait_for(self, ended: Deferred[Any]) -> None:
+        """Until then events may come."""
+        self._before = ended
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
-        self._file.open()
+        self._open()
 
     def startService(self) -> None:
         super().startService()
-        self._file.open()
+        self._open()
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[Any]:
         super().stopService()
-        self._file.close()
+        return self._before.addCallback(lambda ended: self._close())
+
+    def _open(self) -> None:
+        if self._file is not None:
+            self._file.open()
+
+    def _close(self) -> None:
+        for sink in self.sinks:
+            sink.close()
+        if self._file is not None:
+            self._file.close()
 
 
-class _Watch(Service):
-    """What begins with the watching, and ends with it."""
+class Watching(MultiService):
+    """
+    A monitor by *options*, whose events go to *sink*, and the ports that it listens on.
+
+    The rest is of a worker, which has a part of the *fleet*: see `Monitor` and `MonitorProtocol`. With
+    *calm* the collector of garbage is kept from the clients.
+    """
 
     def __init__(
         self,
-        monitor: Monitor,
-        settings: config.Settings,
-        status: Status,
-        judge: Judge,
-        paced: Sequence[Paced],
+        reactor: Any,
+        options: Options,
+        sink: Sink,
+        calm: bool = True,
+        fleet: Fleet | None = None,
+        owns: Callable[[str | None, Address | None], bool] | None = None,
+        pass_on: Callable[[NotOurs, bytes, Instant], object] | None = None,
     ) -> None:
-        self._monitor = monitor
-        self._settings = settings
-        self._status = status
-        self._judge = judge
-        self._paced = paced
+        super().__init__()
+        self._reactor = reactor
+        self._settings: config.Settings = options["settings"]
+        self._sink = sink
+        self._pass_on = pass_on
+        self._at_stop: list[Callable[[], object]] = []
+        self._protocols: list[MonitorProtocol] = []
+        self.monitor = Monitor(
+            make_policy(options),
+            options["keyring"],
+            self._settings.rule,
+            bool(options["log-beats"]),
+            fleet,
+            owns,
+        )
+        self._judge = Judge(reactor, self.monitor, self.tell)
+        if calm:
+            Calm(reactor, self.monitor.clients()).setServiceParent(self)
+
+    def listen(self, address: Address | socket.socket) -> UDPService:
+        """One more port that beats come to."""
+        protocol = MonitorProtocol(
+            self._reactor,
+            sink=self._sink,
+            monitor=self.monitor,
+            judge=self._judge,
+            pass_on=self._pass_on,
+        )
+        self._protocols.append(protocol)
+        return UDPService(address, protocol, self._reactor, MonitorPort)
+
+    def take(self, datagram: bytes, peer: Address, arrival: Instant) -> None:
+        """Take a beat that came to somebody else."""
+        self._protocols[0].take([(datagram, peer)], [arrival])
+
+    def tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._sink(event)
+
+    def on_stop(self, call: Callable[[], object]) -> None:
+        """Call this first of all when the watching ends."""
+        self._at_stop.append(call)
 
     def startService(self) -> None:
         super().startService()
         for identity, rule in self._settings.expected():
-            self._monitor.expect(identity, rule, read_clocks())
+            self.monitor.expect(identity, rule, read_clocks())
 
-    def stopService(self) -> None:
-        super().stopService()
-        self._status.draining = True
+    def stopService(self) -> Any:
+        for call in self._at_stop:
+            call()
         self._judge.stop()
-        for sink in self._paced:
-            sink.close()
+        return super().stopService()
 
 
 class Calm(Service):

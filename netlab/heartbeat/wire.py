@@ -33,7 +33,7 @@ from netlab.clocks import seconds_text
 from netlab.errors import WireError
 from netlab.heartbeat.dialect import FORMATS, MAX_SEQUENCE, read
 
-__all__ = ["FORMS", "MAX_LINE", "MAX_SEQUENCE", "Beat", "decode", "encode"]
+__all__ = ["FORMS", "MAX_LINE", "MAX_SEQUENCE", "Beat", "decode", "encode", "quoted"]
 
 MAX_LINE = 512  # octets
 MAX_ID = 64  # characters
@@ -209,7 +209,7 @@ def encode(beat: Beat, form: str = "classic") -> bytes:
         return line
     if not 1 <= len(beat.id) <= MAX_ID or " " in beat.id:
         raise ValueError(f"an id has 1 to {MAX_ID} characters and no blanks, {beat.id!r} does not")
-    tail = b" ".join([_quoted(beat.id), *(name + b"=" + value for name, value in _fields(beat))])
+    tail = b" ".join([quoted(beat.id), *(name + b"=" + value for name, value in _fields(beat))])
     found = _TAIL.fullmatch(tail)
     if found is None:
         raise ValueError(f"a field has a value that it cannot have: {tail.decode()!r}")
@@ -236,21 +236,20 @@ def _fields(beat: Beat) -> Iterator[tuple[bytes, bytes]]:
     if beat.lag is not None:
         yield b"lag", b"%d" % round(beat.lag * 1000)
     if beat.tags:
-        yield b"tag", b",".join(_quoted(tag, b",") for tag in beat.tags)
+        yield b"tag", b",".join(quoted(tag, comma=True) for tag in beat.tags)
 
 
-def _quoted(text: str, also: bytes = b"") -> bytes:
+def quoted(text: str, comma: bool = False) -> bytes:
+    """Write an id, or a label with *comma*, with its escapes. ValueError: it cannot be written."""
     if not text or not text.isprintable():
         raise ValueError(f"{text!r} is empty or cannot be printed")
     octets = text.encode().replace(b"%", b"%25").replace(b" ", b"%20")
-    return octets.replace(b",", b"%2C") if also else octets
+    return octets.replace(b",", b"%2C") if comma else octets
 
 
 def _message(text: str, room: int) -> bytes:
     """` msg=` and as many whole characters as there is room for."""
-    characters = [
-        _quoted(character if character.isprintable() else " ") for character in text[: max(0, room)]
-    ]
+    characters = [quoted(character if character.isprintable() else " ") for character in text[: max(0, room)]]
     while characters and sum(map(len, characters)) > room:
         characters.pop()
     return b" msg=" + b"".join(characters) if characters else b""

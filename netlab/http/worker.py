@@ -11,13 +11,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.internet.task import LoopingCall
-from twisted.logger import FileLogObserver, Logger, eventAsText, globalLogBeginner
+from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python import usage
 from twisted.python.failure import Failure
@@ -26,7 +26,7 @@ from netlab.daemon import Daemon
 from netlab.errors import WireError
 from netlab.http import tap
 from netlab.http.channel import MAX_LINE, Report, decode_ask, encode_report
-from netlab.slot import CONTROL, HELD
+from netlab.slot import CONTROL, HELD, log_to
 from netlab.sockets import AdoptingReactor
 
 EVERY = 1.0  # seconds between two reports that nobody asked for
@@ -96,15 +96,6 @@ class Reporter(LineOnlyReceiver):
     def _report(self, answers: int | None) -> None:
         reading = self._serving.read()
         self.transport.write(encode_report(Report(answers, reading.connections, reading.counters.snapshot())))
-
-
-def log_to(stream: TextIO) -> None:
-    """Log without the time, which the parent adds."""
-
-    def line(event: Any) -> str:
-        return eventAsText(event, includeTimestamp=False, includeSystem=False) + "\n"
-
-    globalLogBeginner.beginLoggingTo([FileLogObserver(stream, line)])
 
 
 def main(arguments: Sequence[str]) -> None:
