@@ -30,8 +30,8 @@ LAYERS = {
     " ping.port ping.probe ping.client ping.server heartbeat.sender heartbeat.server heartbeat.store"
     " heartbeat.checkpoint heartbeat.metrics heartbeat.sinks heartbeat.status heartbeat.web heartbeat.judge"
     " heartbeat.slices heartbeat.steering heartbeat.channel heartbeat.slot heartbeat.workers",
-    4: "http.tap http.worker ping.tap heartbeat.tap heartbeat.worker clients.running clients.show clients.http"
-    " clients.heartbeat clients.ping clients.live clients.picture clients.__main__",
+    4: "http.tap http.worker ping.tap heartbeat.tap heartbeat.worker clients.running clients.show"
+    " clients.http clients.heartbeat clients.ping clients.live clients.picture clients.__main__",
 }
 LAYER = {f"netlab.{name}": layer for layer, names in LAYERS.items() for name in names.split()}
 

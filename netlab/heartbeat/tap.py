@@ -156,6 +156,8 @@ def makeService(options: Options, reactor: Any = None) -> Daemon:
     store = Nowhere() if options["store"] is None else Store(options["store"])
     if options["store"] is not None or options["workers"] > 1:
         Checkpointer(daemon.reactor, store, view).setServiceParent(daemon)
+    if isinstance(view, Workers):
+        view.setServiceParent(daemon)  # they begin with what the store has
     return daemon
 
 
@@ -185,7 +187,6 @@ def _share(daemon: Daemon, options: Options, sink: Sink, recent: Recent) -> Work
         recent,
         lambda events: [sink(event) for event in events],
     )
-    workers.setServiceParent(daemon)
     daemon.on_hangup(workers.hang_up)
     detector = make_policy(options).detector
     daemon.announce(lambda: f"{_promise(workers.addresses, detector)}, by {options['workers']} workers")
