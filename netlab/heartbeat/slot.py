@@ -94,7 +94,7 @@ class Slot(slot.Slot):
 
     async def read(self) -> Reading:
         """Everything that was counted here, as far as it can be known."""
-        with suppress(OutOfReach):
+        with suppress(OutOfReach, msgspec.ValidationError):
             self._present = msgspec.convert((await self.ask("reading")).rest, Reading)
         return Reading.total([self._past, self._present])
 

@@ -32,7 +32,8 @@ class Reading:
     def of(cls, monitor: Monitor) -> "Reading":
         """What one monitor has counted."""
         clients = {state.value: count for state, count in monitor.counts().items()}
-        return cls(clients, monitor.beats, monitor.refused, monitor.unverified, int(monitor.sight.blind))
+        refused = dict(monitor.refused)
+        return cls(clients, monitor.beats, refused, monitor.unverified, int(monitor.sight.blind))
 
     @classmethod
     def total(cls, readings: Iterable["Reading"]) -> "Reading":
@@ -43,7 +44,7 @@ class Reading:
             clients.update(one.clients)
             refused.update(one.refused)
             beats, unverified, blind = beats + one.beats, unverified + one.unverified, blind + one.blind
-        return cls(clients, beats, refused, unverified, blind)
+        return cls(dict(clients), beats, dict(refused), unverified, blind)
 
 
 class Status:

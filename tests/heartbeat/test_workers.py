@@ -213,6 +213,9 @@ class WorkersTests(SynchronousTestCase):
         told = self.successResultOf(asked)
         self.assertEqual((told.clients, told.beats, told.blind), ({"up": 1}, 31, 0))
         self.assertEqual((told.refused, told.unverified), ({"malformed": 4}, 2))
+        asked = self.ask(self.workers.read())
+        one.answer("reading", rest={"beats": "many"})  # no reading: what was known last holds
+        self.assertEqual(self.successResultOf(asked).beats, 31)
 
     def test_checkpoint(self) -> None:
         """A worker that has ended is given what it knew at the last checkpoint, or as it ended."""

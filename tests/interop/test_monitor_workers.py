@@ -58,8 +58,12 @@ def test_one_view(tmp_path: Path) -> None:
             assert command(web, "app-3", "pause", **{"X-Netlab": "1"}) == 200
             assert command(web, "nobody", "pause", **{"X-Netlab": "1"}) == 404
             assert clients(web)["app-3"]["state"] == "paused"
+            with udp_socket(port) as stranger:
+                for _ in range(3):
+                    stranger.send(b"!!!")
             metrics = run("curl", "-s", f"http://127.0.0.1:{web}/metrics").stdout.decode()
             assert 'netlab_heartbeat_clients{state="paused"} 1.0' in metrics
+            assert 'netlab_heartbeat_refused_total{reason="malformed"} 3.0' in metrics
             assert run("curl", "-s", f"http://127.0.0.1:{web}/healthz").stdout == b"ok\n"
 
             living.remove("app-7")
