@@ -16,6 +16,7 @@ from netlab.daemon import StartRefused
 from netlab.heartbeat.store import Checkpoint, Nowhere, Store, StoreError
 
 EVERY = 5.0  # seconds from one checkpoint to the next
+SOON = 0.5  # seconds after which somebody new is saved: who is forgotten can be replayed
 SPREAD = 0.8  # part of the time between two checkpoints that the writing down is spread over
 
 _log = Logger()
@@ -30,6 +31,9 @@ class Memory(Protocol):
 
         *within*: seconds that this may be spread over; None: now, for it is the last time.
         """
+
+    def newcomers(self) -> int:
+        """How many clients have come since the start, those that are gone among them."""
 
     def events(self) -> Sequence[Any]:
         """The last events, as values that MessagePack has."""
@@ -72,6 +76,9 @@ class Checkpointer(Service):
         self._in_thread = in_thread or self._thread_of(reactor)
         self._loop = LoopingCall(self._save_slowly)
         self._loop.clock = reactor
+        self._soon = LoopingCall(self._save_newcomers)
+        self._soon.clock = reactor
+        self._newcomers = 0  # that a checkpoint has, or is about to have
         self._saving: Deferred[None] | None = None
         self._writing = False
         self._failing = False
@@ -89,6 +96,7 @@ class Checkpointer(Service):
         self._loop.start(self._every, now=False).addErrback(
             lambda failure: _log.failure("nothing is saved any more", failure)
         )
+        self._soon.start(SOON, now=False)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
@@ -104,8 +112,9 @@ class Checkpointer(Service):
             ) from error
 
     async def _finish(self) -> None:
-        if self._loop.running:
-            self._loop.stop()
+        for loop in (self._loop, self._soon):
+            if loop.running:
+                loop.stop()
         saving = self._saving
         if saving is not None:
             if not self._writing:  # what is half gathered, the last checkpoint has anew
@@ -115,8 +124,15 @@ class Checkpointer(Service):
         self._store.close()
 
     def _save_slowly(self) -> "Deferred[None]":
-        self._saving = Deferred.fromCoroutine(self._save(self._every * SPREAD))
-        return self._saving.addBoth(self._saved)
+        if self._saving is None:
+            saving = self._saving = Deferred.fromCoroutine(self._save(self._every * SPREAD))
+            saving.addBoth(self._saved)
+            return saving
+        return self._saving
+
+    def _save_newcomers(self) -> None:
+        if self._saving is None and self._memory.newcomers() != self._newcomers:
+            self._save_slowly()
 
     def _saved(self, result: Any) -> None:
         self._saving = None
@@ -125,7 +141,7 @@ class Checkpointer(Service):
 
     async def _save(self, within: float | None) -> None:
         """Save all: spread over so many seconds, or at once as the last thing of all."""
-        saved_ns = self._clocks().wall_ns
+        saved_ns, self._newcomers = self._clocks().wall_ns, self._memory.newcomers()
         pages = await self._memory.pages(within)
         events = (msgspec.msgpack.encode(self._memory.events()),)
         self._writing = True

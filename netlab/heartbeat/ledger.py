@@ -62,6 +62,7 @@ class Ledger(Window):
         "late",
         "lost",
         "pace",
+        "reordered",
         "replayed",
         "unsent",
     )
@@ -70,7 +71,8 @@ class Ledger(Window):
         super().__init__()
         self.beats = 0  # received, duplicates and replays left out
         self.lost = 0
-        self.late = 0  # reordered ones; what was lost and came after all is among them
+        self.late = 0  # called lost until they came after all
+        self.reordered = 0  # overtaken by a higher number: those, and such as stand before the first
         self.duplicates = 0
         self.replayed = 0
         self.unsent = 0
@@ -134,7 +136,7 @@ class Ledger(Window):
         """All that a restart of the monitor must not forget, the replay window included."""
         heard_us = (now.wall_ns - round((now.monotonic - self.pace.arrived) * 1e9)) // 1000
         return (
-            *(self.beats, self.lost, self.late, self.duplicates, self.replayed, self.unsent),
+            *(self.beats, self.lost, self.reordered, self.duplicates, self.replayed, self.unsent),
             *(-1 if self.inc is None else self.inc, self._next, self._width),
             *(self.pace.arrived, heard_us),
             *self.pace.state(),
@@ -159,14 +161,15 @@ class Ledger(Window):
             arrived, heard_us = float(state[9]), int(state[10])
             ledger.pace = Pace.restore(float(state[11]), float(state[12]), *map(int, state[13:16]))
             ledger.take_words(*map(int, state[16:]))
-            beats, lost, late, duplicates, replayed, unsent = counts
+            beats, lost, reordered, duplicates, replayed, unsent = counts
         except (TypeError, ValueError, IndexError, OverflowError) as error:
             raise ValueError(f"no ledger's state: {state!r:.200}") from error
         if width not in (0, *WIDTHS) or not (
             -1 <= next_ <= 2**64 and -1 <= inc < 2**64 and isfinite(arrived)
         ):
             raise ValueError(f"no ledger's state: {state!r:.200}")
-        ledger.beats, ledger.lost, ledger.late, ledger.duplicates = beats, lost, late, duplicates
+        ledger.beats, ledger.lost, ledger.reordered, ledger.duplicates = beats, lost, reordered, duplicates
+        ledger.late = reordered  # unless who restores it knows better
         ledger.replayed, ledger.unsent, ledger.inc = replayed, unsent, None if inc < 0 else inc
         ledger._next, ledger._width = next_, width
         # After a reboot the monotonic clock, and after a step the wall clock, tells nothing.
@@ -204,7 +207,8 @@ class Ledger(Window):
             self.duplicates += 1
             return Entry(Place.DUPLICATE)
         self.beats += 1
-        self.late += 1
+        self.reordered += 1
+        self.late += found
         self.lost -= found
         return Entry(Place.LATE, found=found, extent=self.fill(back))
 
@@ -216,7 +220,7 @@ class Ledger(Window):
             return Entry(Place.DUPLICATE)
         self.beats += 1
         if passed is not None and passed < 0:
-            self.late += 1
+            self.reordered += 1
             self.pace.begin(beat, now)  # a clock set back makes one beat late, not all that follow
             return Entry(Place.LATE)
         if self.beats == 1:

@@ -52,6 +52,7 @@ RIVALS = 3  # such signs are two senders
 JUDGEMENTS = 20_000  # clients looked at before beats have their turn
 RECKONINGS = 1_000  # of them, those whose patience is reckoned anew though they are not silent
 REPLIES = ("none", "ack", "upper")
+NOWHERE = ("0.0.0.0", 0)  # the address of one that was never heard
 
 Rules = Callable[[str | None, Address], ClientRule | None]
 
@@ -106,6 +107,7 @@ class Monitor:
         self.wants_beats = wants_beats
         self.sight = Sight()
         self.beats = 0  # of all clients together, late and duplicate ones included
+        self.admitted = 0  # clients, those that are gone among them
         self.unverified = 0  # wrong signatures that were let pass (receive-only)
         self.refused: Counter[str] = Counter()  # datagrams by reason
         self._fleet = fleet or alone()
@@ -294,6 +296,7 @@ class Monitor:
         elif rule.maintenance:
             client.state, client.cause = State.MAINTENANCE, "its owner's rule"
         self._clients[key] = client
+        self.admitted += 1
         if address is not None:
             self._sources[address[0]] += 1
         return client
@@ -503,6 +506,40 @@ class Monitor:
         self._reckon(client)
         self._look_again(client, now.monotonic)
 
+    def obey(self, policy: Policy, keyring: Keyring | None, rules: Rules, now: Instant) -> list[Event]:
+        """Go by another policy, keys and rules from now on, also with the clients that are known."""
+        self.policy, self._keyring, self._rules = policy, keyring, rules
+        self._answers = policy.reply != "none"
+        events: list[Event] = []
+        for client in list(self._clients.values()):
+            identity = client.key if isinstance(client.key, str) else None
+            rule = rules(identity, client.address or NOWHERE) or ORDINARY_RULE
+            events += self._rule(client, rule, now)
+        return events
+
+    def _rule(self, client: Client, rule: ClientRule, now: Instant) -> Iterator[Event]:
+        """Put a client under another rule."""
+        before, client.rule = client.rule, rule
+        client.phase = rule.phase or self.policy.phase
+        detector = rule.detector or self.policy.detector
+        if detector != client.detector:
+            client.detector, client.memory = detector, detector.memory()
+        if self._has_to_sign(rule) and not client.signed:
+            client.signed = True
+            client.ledger = Ledger()  # what others have said in its name is worth nothing
+        why = "its owner's rule"
+        ruled = {State.PAUSED: before.paused, State.MAINTENANCE: before.maintenance}
+        if rule.paused:
+            yield from self._move(client, Cause.PAUSE, why, now)
+        elif rule.maintenance:
+            yield from self._move(client, Cause.LEAVE, why, now)
+        elif ruled.get(client.state):
+            client.heard = now.monotonic
+            yield from self._move(client, Cause.RESUME, why, now)
+        if client.state in JUDGED:
+            self._reckon(client)
+            self._look_again(client, now.monotonic)
+
     def _named(self, identity: str) -> Client:
         client = self._clients.get(identity)
         if client is None:
@@ -544,6 +581,7 @@ class Monitor:
             client.told,
             client.mult,
             list(client.ledger.state(now)),
+            client.ledger.late,
         )
 
     def load(self, dumps: Iterable[Any], saved_ns: int, final: bool, now: Instant) -> list[Event]:
@@ -563,14 +601,16 @@ class Monitor:
 
     def _load_one(self, dump: Any, now: Instant) -> None:
         try:
-            key, address, state, since_ns, cause, signed, told, mult, ledger = dump
+            key, address, state, since_ns, cause, signed, told, mult, ledger, *late = dump
             key = key if isinstance(key, str) else (str(key[0]), int(key[1]))
             address = None if address is None else (str(address[0]), int(address[1]))
             known, restored = State(state), Ledger.restore(tuple(ledger), now)
+            if late:  # else it was written down when reordered ones were not counted by themselves
+                restored.late = int(late[0])
         except (TypeError, ValueError, IndexError) as error:
             raise ValueError(f"no client's dump: {error}") from error
         identity = key if isinstance(key, str) else None
-        rule = self._rules(identity, address or ("0.0.0.0", 0)) or ORDINARY_RULE
+        rule = self._rules(identity, address or NOWHERE) or ORDINARY_RULE
         client = self._add(key, address, rule, now)
         client.ledger = restored
         client.signed, client.told, client.mult = bool(signed), told, mult

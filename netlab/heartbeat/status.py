@@ -117,7 +117,7 @@ class Status:
             "lost": ledger.lost,
             "late": ledger.late,
             "duplicates": ledger.duplicates,
-            "reordered": ledger.late,
+            "reordered": ledger.reordered,
             "delay": ledger.delay,
             "jitter": ledger.jitter,
             "interval": client.interval or None,
@@ -125,6 +125,10 @@ class Status:
         }
 
     # For the store.
+
+    def newcomers(self) -> int:
+        """How many clients have come since the start."""
+        return self._monitor.admitted
 
     async def pages(self, within: float | None) -> list[bytes]:
         """All clients, written down in MessagePack; see `in_slices`."""

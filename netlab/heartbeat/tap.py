@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 from twisted.python import usage
 
 from netlab import options as coerce
@@ -40,6 +41,8 @@ from netlab.keys import read_key
 from netlab.lines import LineFile
 from netlab.sockets import held_by_systemd
 from netlab.udp import UDPService
+
+_log = Logger()
 
 SYSTEMD = "systemd:"
 CALM = 0.25  # seconds between two looks at how many clients there are
@@ -120,9 +123,22 @@ class Options(coerce.UDPOptions):
             self["store"] = None if self["store"] == "none" else check_url(self["store"])
         except ValueError as error:
             raise usage.UsageError(f"--store {error}") from None
+        if self["config"] is not None:  # a daemon may go elsewhere before it is read again
+            self["config"] = os.path.abspath(self["config"])
         self["web"] = None if self["web"] == "off" else coerce.tcp_endpoint(self["web"])
         if self["events"] not in (None, "-"):  # a daemon may go elsewhere before it is written
             self["events"] = os.path.abspath(self["events"])
+
+    def read_again(self) -> None:
+        """
+        Read the files of rules and keys once more; what they said until now holds where they are no good.
+
+        Raises:
+            UsageError: they are not.
+        """
+        if self["config"] is not None:
+            settings = coerce.read_config(self["config"], config.parse)
+            self["keyring"], self["settings"] = self._keyring(settings), settings
 
     def _keyring(self, settings: config.Settings) -> Keyring | None:
         """The keys that ``--key-file`` and the settings name; files beside the settings by relative paths."""
@@ -166,6 +182,8 @@ def _watch(daemon: Daemon, options: Options, sink: Sink, recent: Recent, calm: b
     watching = Watching(daemon.reactor, options, sink, calm=calm)
     status = Status(watching.monitor, recent, watching.tell, read_clocks, daemon.reactor)
     watching.on_stop(status.drain)
+    if options["config"] is not None:
+        daemon.on_hangup(watching.reload)
     services = [watching.listen(address) for address in options["listen"]]
     for service in services:
         service.setServiceParent(daemon)
@@ -283,7 +301,7 @@ class Watching(MultiService):
     ) -> None:
         super().__init__()
         self._reactor = reactor
-        self._settings: config.Settings = options["settings"]
+        self._options = options
         self._sink = sink
         self._pass_on = pass_on
         self._at_stop: list[Callable[[], object]] = []
@@ -291,7 +309,7 @@ class Watching(MultiService):
         self.monitor = Monitor(
             make_policy(options),
             options["keyring"],
-            self._settings.rule,
+            options["settings"].rule,
             bool(options["log-beats"]),
             fleet,
             owns,
@@ -324,9 +342,25 @@ class Watching(MultiService):
         """Call this first of all when the watching ends."""
         self._at_stop.append(call)
 
+    def reload(self) -> None:
+        """Go by what the files of rules and keys say now, or, where they are no good, as before."""
+        options = self._options
+        try:
+            options.read_again()
+            policy = make_policy(options)
+        except usage.UsageError as error:
+            _log.error("{error}; the old rules stay", error=error)
+            return
+        self.tell(self.monitor.obey(policy, options["keyring"], options["settings"].rule, read_clocks()))
+        self._expect()
+        _log.info("the rules of {path} hold from now on", path=options["config"])
+
     def startService(self) -> None:
         super().startService()
-        for identity, rule in self._settings.expected():
+        self._expect()
+
+    def _expect(self) -> None:
+        for identity, rule in self._options["settings"].expected():
             self.monitor.expect(identity, rule, read_clocks())
 
     def stopService(self) -> Any:

@@ -71,6 +71,8 @@ class Worker(Protocol):
             self._watching.monitor, Recent(), self._watching.tell, read_clocks, daemon.reactor
         )
         self._services = MultiService()
+        if options["config"] is not None:
+            daemon.on_hangup(self._watching.reload)
 
     def listen_on(self, sockets: Iterable[socket.socket]) -> None:
         """Watch what comes to *sockets*, once the clients are there."""

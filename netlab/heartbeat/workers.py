@@ -28,11 +28,12 @@ from netlab.arguments import Address
 from netlab.channel import encode_frame
 from netlab.clocks import Clocks, read_clocks
 from netlab.heartbeat.channel import Kind
-from netlab.heartbeat.events import Event
+from netlab.heartbeat.events import Event, Told
 from netlab.heartbeat.fleet import RECORD
 from netlab.heartbeat.server import QUEUE
 from netlab.heartbeat.sinks import Recent
 from netlab.heartbeat.slot import Saved, Slot
+from netlab.heartbeat.states import State
 from netlab.heartbeat.status import Reading, dumped
 from netlab.heartbeat.steering import owner, steer
 from netlab.heartbeat.web import OutOfReach
@@ -71,6 +72,8 @@ class Workers(Service):
         self._count = count
         self._words = words
         self._recent = recent
+        self._tell = tell
+        self._newcomers = 0
         self._clocks = clocks
         self._folder = os.getcwd()  # where the user named files; a daemon may go elsewhere
         self._sockets: list[list[socket.socket]] = []  # of each address, by worker
@@ -78,7 +81,7 @@ class Workers(Service):
         self._farewell: Deferred[list[bytes]] | None = None
         self.ended: Deferred[None] = Deferred()  # comes when all of them have, and with them the last event
         self._slots = [
-            Slot(number + 1, reactor, partial(self._spawn, number), lambda told: tell([told]), self._pass_on)
+            Slot(number + 1, reactor, partial(self._spawn, number), self._told, self._pass_on)
             for number in range(count)
         ]
 
@@ -129,26 +132,33 @@ class Workers(Service):
         words = [str(number), *self._words]
         return spawn_worker(self._reactor, process, "netlab.heartbeat.worker", self._folder, handed, words)
 
+    def _told(self, told: Told) -> None:
+        self._newcomers += told.figures.get("before") == State.NEW.value
+        self._tell([told])
+
     def _pass_on(self, number: int, payload: bytes) -> None:
         """Let the owner of a beat have it."""
         if isinstance(number, int) and 0 <= number < self._count:
             self._slots[number].pass_beat(encode_frame(Kind.BEAT, payload))
 
     async def _stop(self) -> None:
-        await self._last_pages()
-        last = Reading.total(await self._all([slot.read() for slot in self._slots]))
-        refused = sum(last.refused.values())
+        try:
+            await self._last_pages()
+            self._say_what_was_counted(await self.read())
+        finally:
+            await gatherResults([slot.stop(GRACE) for slot in self._slots])
+            for one in (one for sockets in self._sockets for one in sockets):
+                one.close()
+            self._sockets.clear()
+            os.close(self._memory)
+            self.ended.callback(None)
+
+    def _say_what_was_counted(self, reading: Reading) -> None:
         self.log.info(
             "netlab-heartbeat: {beats} heartbeats received, {refused} other datagrams refused",
-            beats=last.beats,
-            refused=refused,
+            beats=reading.beats,
+            refused=sum(reading.refused.values()),
         )
-        await gatherResults([slot.stop(GRACE) for slot in self._slots])
-        for sockets in self._sockets:
-            for one in sockets:
-                one.close()
-        self._sockets.clear()
-        self.ended.callback(None)
 
     # For the API.
 
@@ -175,6 +185,10 @@ class Workers(Service):
         raise KeyError(identity)
 
     # For the store.
+
+    def newcomers(self) -> int:
+        """How many clients have come since the start."""
+        return self._newcomers
 
     async def pages(self, within: float | None) -> list[bytes]:
         """All clients, written down; those of a worker that does not answer as they were last."""

@@ -26,6 +26,7 @@ class Memory:
         self.saved_ns = 0
         self.final = False
         self.dumps = 0
+        self.came = 0
 
     async def pages(self, within: float | None) -> list[bytes]:
         def write(clients: Sequence[int]) -> bytes:
@@ -33,6 +34,9 @@ class Memory:
             return msgspec.msgpack.encode([(client, 2**64 - 1) for client in clients])
 
         return await in_slices(self.clock, list(self.known.values()), write, within)
+
+    def newcomers(self) -> int:
+        return self.came
 
     def events(self) -> Sequence[str]:
         return self.happened
@@ -133,6 +137,22 @@ class CheckpointerTests(SynchronousTestCase):
                 self.successResultOf(self.service.stopService())
                 self.assertEqual(self.disk.saves, 2)
                 del self.memory.known[-1]
+
+    def test_newcomers(self) -> None:
+        """Somebody new is saved within half a second, and a flood of them in a few checkpoints."""
+        self.service.startService()
+        self.clock.advance(0.5)
+        self.assertEqual(self.disk.saves, 0)
+        self.memory.known, self.memory.came = {1: 1}, 1
+        self.clock.advance(0.5)
+        self.assertEqual(self.disk.saves, 1)
+        self.clock.pump([0.5] * 7)
+        self.assertEqual(self.disk.saves, 1)
+        for _ in range(215):
+            self.memory.came += 1
+            self.clock.advance(0.01)
+        self.assertEqual(self.disk.saves, 5)  # after 5, 5.5, 6 and 6.5 s
+        self.successResultOf(self.service.stopService())
 
     def test_stop_while_writing(self) -> None:
         """A checkpoint that the disk is busy with ends first; the last one follows it."""

@@ -29,7 +29,7 @@ class LedgerTests(SynchronousTestCase):
         return [self.ledger.enter(beat(number), NOW) for number in numbers]
 
     def counts(self) -> tuple[int, int, int, int]:
-        return self.ledger.beats, self.ledger.lost, self.ledger.late, self.ledger.duplicates
+        return self.ledger.beats, self.ledger.lost, self.ledger.reordered, self.ledger.duplicates
 
     def test_in_order(self) -> None:
         """Nothing is lost, wherever the count begins."""
@@ -339,7 +339,7 @@ class LackTests(Told):
         ):
             beat_ = Beat(None, round((EPOCH + time) * 1e9))
             self.assertEqual(self.ledger.enter(beat_, at(time)).place, place)
-        self.assertEqual((self.ledger.beats, self.ledger.late, self.ledger.duplicates), (7, 2, 1))
+        self.assertEqual((self.ledger.beats, self.ledger.reordered, self.ledger.duplicates), (7, 2, 1))
 
     def test_no_number_stepped(self) -> None:
         """A clock set forward is told; a silence is not, it may be losses."""

@@ -569,6 +569,67 @@ class SecurityTests(Watched):
         self.assertEqual(self.hear(self.signed(2)), [])
 
 
+class ObeyTests(Watched):
+    """Rules, keys and policy that change while clients are watched."""
+
+    def obey(self, *rules: tuple[str, ClientRule], keyring: Keyring | None = None, **policy: Any) -> None:
+        known = dict(rules)
+        self.events += self.monitor.obey(
+            Policy(**policy), keyring, lambda identity, address: known.get(identity or ""), at(self.now)
+        )
+
+    def test_patience(self) -> None:
+        """Another detector holds at once, for all or for one, and takes back what it was before."""
+        for name in ("a", "b"):
+            self.hear(line(1, id=name))
+        self.obey(("b", ClientRule(detector=Fixed(9.0))), detector=Fixed(2.0))
+        self.turn(2.2)
+        self.assertEqual((self.state("a"), self.state("b")), (State.DOWN, State.UP))
+        self.obey(detector=Phi(8))
+        self.turn(40)
+        self.assertEqual(self.state("b"), State.DOWN)
+
+    def test_silence_allowed(self) -> None:
+        """Who is paused or left alone by a rule is so until the rule goes; by hand is by hand."""
+        for name in ("a", "b", "c"):
+            self.hear(line(1, id=name))
+        self.monitor.pause("c", at(0))
+        self.obey(("a", ClientRule(paused=True)), ("b", ClientRule(maintenance=True)))
+        self.turn(20)
+        states = [self.state(name) for name in ("a", "b", "c")]
+        self.assertEqual(states, [State.PAUSED, State.MAINTENANCE, State.PAUSED])
+        self.obey()
+        self.turn(4.8)
+        self.assertEqual([self.state(name) for name in ("a", "b", "c")][2], State.PAUSED)
+        self.assertNotIn(State.DOWN, (self.state("a"), self.state("b")))
+        self.turn(0.5)
+        self.assertEqual((self.state("a"), self.state("b")), (State.DOWN, State.DOWN))
+
+    def test_keys(self) -> None:
+        """Who has to sign from now on is refused without, and what was said in its name is forgotten."""
+        for number in (1, 2, 5):
+            self.hear(line(number, id="a"))
+        keyring = Keyring({1: MASTER})
+        self.obey(("a", ClientRule(phase="enforce")), keyring=keyring)
+        self.assertRaises(WireError, self.hear, line(6, id="a"))
+        self.hear(sign(line(3, id="a", inc=1), 1, derive(MASTER, "a")))
+        (client,) = self.monitor.clients()
+        self.assertEqual((client.ledger.beats, client.ledger.lost), (1, 0))
+        self.obey(("a", ClientRule(phase="enforce")), keyring=Keyring({2: b"another master of octets"}))
+        self.assertRaises(WireError, self.hear, sign(line(4, id="a", inc=1), 1, derive(MASTER, "a")))
+
+    def test_strangers(self) -> None:
+        """Who is refused from now on is so only if it is not known yet; replies begin and end."""
+        self.hear(line(1, id="a"))
+        self.obey(admit_unknown=False, reply="ack")
+        self.hear(line(2, id="a"))
+        self.assertEqual(self.monitor.outgoing(at(0)), [(b"ACK 2", A)])
+        self.assertRaises(WireError, self.hear, line(1, id="b"))
+        self.obey()
+        self.hear(line(1, id="b"))
+        self.assertEqual(self.monitor.outgoing(at(0)), [])
+
+
 class RestartTests(Watched):
     """A restart forgets nothing."""
 
@@ -591,6 +652,20 @@ class RestartTests(Watched):
         self.assertEqual(self.changes(), [])
         self.turn(6)
         self.assertEqual(self.changes(), [("192.0.2.1:4000", State.DOWN)])
+
+    def test_late_and_reordered(self) -> None:
+        """Who repairs a loss is late; who stands before the first is only reordered; both are remembered."""
+        for number in (5, 7, 6, 4, 8):
+            self.hear(line(number, number))
+        (client,) = self.monitor.clients()
+        figures = lambda ledger: (ledger.lost, ledger.late, ledger.reordered, ledger.duplicates)  # noqa: E731
+        self.assertEqual(figures(client.ledger), (0, 1, 2, 0))
+        dump = self.monitor.dump(client, at(self.now))
+        for written, late in ((dump, 1), (dump[:-1], 2)):
+            self.watch()
+            self.monitor.load([written], 0, True, at(10))
+            (restored,) = self.monitor.clients()
+            self.assertEqual(figures(restored.ledger), (0, late, 2, 0))
 
     def test_damaged(self) -> None:
         """What is no dump is refused."""

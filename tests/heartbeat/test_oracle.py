@@ -145,7 +145,7 @@ class Play:
             self.enter(*self.beat())
         ledger = self.ledger
         self.test.assertEqual(
-            (ledger.beats, ledger.lost, ledger.late, ledger.duplicates, ledger.replayed),
+            (ledger.beats, ledger.lost, ledger.reordered, ledger.duplicates, ledger.replayed),
             (self.beats, self.lost, self.late, self.duplicates, self.replayed),
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -132,6 +132,38 @@ class ServiceTests(SynchronousTestCase):
         """Another detector says what it promises, on all addresses."""
         said = self.said("--detector", "interval:3", "--listen", "127.0.0.1:1", "--listen", "[::1]:2")
         self.assertEqual(said[0], "on 127.0.0.1:1 and [::1]:2: a client is down after 3 of its intervals")
+
+    def test_reload(self) -> None:
+        """On SIGHUP the file's rules hold anew; where it is no good, the old ones, and one line says why."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = Path(folder.name, "rules.toml")
+        path.write_text("detector = 'fixed:5s'")
+        service = makeService(parse(*ALONE, "--config", str(path)), self.reactor)
+        service.startService()
+        (watching,) = [one for one in service.services if isinstance(one, tap.Watching)]
+        path.write_text("detector = 'fixed:7s'\n[[client]]\nid = 'backup'")
+        service.hang_up()
+        self.assertEqual(watching.monitor.policy.detector, Fixed(7.0))
+        self.assertEqual([client.id for client in watching.monitor.clients()], ["backup"])
+        path.write_text("detector = 'magic'")
+        service.hang_up()
+        self.assertEqual(watching.monitor.policy.detector, Fixed(7.0))
+        said = [formatEvent(event) for event in self.events]
+        self.assertTrue(any("detector" in line and line.endswith("the old rules stay") for line in said))
+        self.successResultOf(service.stopService())
+
+    def test_workers(self) -> None:
+        """Workers have sockets of their own, the command line as it was given, and one store for all."""
+        self.assertRaises(usage.UsageError, parse, "--workers", "0")
+        with socket.socket(type=socket.SOCK_DGRAM) as held:
+            self.patch(tap, "held_by_systemd", lambda number: held)
+            refused = self.assertRaises(usage.UsageError, parse, "--listen", "systemd:0", "--workers", "2")
+            self.assertIn("--workers", str(refused))
+        options = parse(*ALONE, "--workers", "2", "--timeout", "7")
+        self.assertEqual(options.words, [*ALONE, "--workers", "2", "--timeout", "7"])
+        service = makeService(options, self.reactor)
+        self.assertEqual([type(one).__name__ for one in service.services][-2:], ["Checkpointer", "Workers"])
 
     def test_calm(self) -> None:
         """What is there is frozen when many clients have come, and not again before more have."""
