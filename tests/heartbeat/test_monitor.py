@@ -460,7 +460,7 @@ class OwnFaultTests(Watched):
                 self.monitor.slept(100.0, at(self.now, self.step))
             elif fault == "drop":
                 self.monitor.overflowed(1, at(self.now, self.step))
-            if fault == "none":
+            if fault in ("none", "step"):  # else what was sent may be lost with it
                 self.monitor.receive(line(number, self.now), A, at(self.now, self.step))
             for _ in range(2):
                 self.now = round(self.now + 0.5, 6)
