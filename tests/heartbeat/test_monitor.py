@@ -445,7 +445,7 @@ class OwnFaultTests(Watched):
         self.turn(2.5)
         self.assertEqual(self.state("a"), State.DOWN)
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(st.data())
     def test_any_fault(self, data: st.DataObject) -> None:
         """Whatever befalls the monitor, a client that beats is never down, and a dead one is in the end."""

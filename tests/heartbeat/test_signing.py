@@ -50,6 +50,13 @@ class SigningTests(SynchronousTestCase):
         whole = hmac.new(derive(MASTER, "web-1"), signed, "sha256").digest()
         self.assertEqual(bytes.fromhex(mac.decode()), whole[:MAC_LENGTH])
 
+    @given(st.binary(max_size=150))
+    def test_any_key(self, key: bytes) -> None:
+        """The signature is the library's HMAC, whatever the key."""
+        signed = sign(LINE, 1, key)
+        expected = hmac.digest(key, LINE + b" k=1", "sha256")[:MAC_LENGTH]
+        self.assertEqual(signed, LINE + b" k=1 mac=" + expected.hex().encode())
+
     def test_bit_flips(self) -> None:
         """No octet can be changed: not by a bit, not removed, not added."""
         for place in range(len(SIGNED)):
